@@ -1,0 +1,40 @@
+"""A market as data: which model, which assets, which parameters. No JAX here, so that checking a file stays fast."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class MarketSpecification:
+    """A checked market, ready to be built into a process.
+
+    Parameters
+    ----------
+    model : str
+        Name in the table of models (`stresslab.market.models`).
+    assets : tuple of str
+        Underlyings in the order of every array with an asset axis.
+    start_prices : numpy.ndarray
+        Price of each asset at the start, [asset], in the account's currency, positive.
+    volatilities : numpy.ndarray
+        Standard deviation of log returns, [asset], a year, not negative.
+    drifts : numpy.ndarray
+        Drift, [asset], a year; the mean log return of a step is (drift - volatility^2 / 2) dt (DESIGN section 8).
+    correlation : numpy.ndarray
+        Correlation of the Gaussian core, [asset, asset], symmetric positive semidefinite, unit diagonal.
+    extra : dict
+        The model's own parameters beyond these, by name; checked against the model's table of parameters.
+    """
+
+    model: str
+    assets: tuple[str, ...]
+    start_prices: NDArray[np.float64]
+    volatilities: NDArray[np.float64]
+    drifts: NDArray[np.float64]
+    correlation: NDArray[np.float64]
+    extra: dict[str, Any]

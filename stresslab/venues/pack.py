@@ -1,0 +1,66 @@
+"""A venue's margin rules as data: dated, sourced, hashed."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from stresslab.venues.tiers import TierTable
+
+
+@dataclass(frozen=True)
+class Symbol:
+    """One contract that a venue lists.
+
+    Parameters
+    ----------
+    name : str
+        The venue's own name, such as ``BTCUSDT``.
+    underlying : str
+        The asset whose price moves it, such as ``BTC``.
+    contract : str
+        ``"linear"``: quantity in base units, money in the quote currency.
+    tiers : TierTable
+        Maintenance margin and maximal leverage by notional.
+    """
+
+    name: str
+    underlying: str
+    contract: str
+    tiers: TierTable
+
+
+@dataclass(frozen=True)
+class RulePack:
+    """Everything about a venue that the margin engine needs, resolved before the kernel is compiled.
+
+    Parameters
+    ----------
+    name, source : str
+        The pack's name, and where and when its figures were read.
+    effective : datetime.date
+        Day from which the rules hold.
+    funding_interval : float
+        Hours between two settlements of funding, positive.
+    liquidation_procedure : str
+        ``"full"``: the whole pool is closed at once.
+    liquidation_fee_rate : float
+        Fee on the liquidated notional, a fraction in [0, 1).
+    remainder : str
+        ``"returned"`` to the account or ``"forfeited"``: what happens to the equity left after closing.
+    symbols : mapping of str to Symbol
+        The contracts by name.
+    text : str
+        The pack's file as it was read; it is stored whole in every result.
+    """
+
+    name: str
+    source: str
+    effective: dt.date
+    funding_interval: float
+    liquidation_procedure: str
+    liquidation_fee_rate: float
+    remainder: str
+    symbols: Mapping[str, Symbol]
+    text: str
