@@ -1,0 +1,1 @@
+"""From price history to a market model."""

@@ -1,0 +1,1 @@
+"""Reading files: places, faults and remedies."""

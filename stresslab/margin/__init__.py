@@ -1,0 +1,1 @@
+"""What prices do to the book: requirements, liquidation and bankruptcy prices, pools."""

@@ -1,0 +1,1 @@
+"""Where prices go: one file per price process."""

@@ -1,0 +1,1 @@
+"""Numbers from outcomes: probabilities with intervals, and tails."""

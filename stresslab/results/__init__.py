@@ -1,0 +1,1 @@
+"""Labeled results: the data set, its tables and its folder."""

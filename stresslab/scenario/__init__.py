@@ -1,0 +1,1 @@
+"""The whole question of a review, read, checked and resolved."""

@@ -1,0 +1,1 @@
+"""Market and margin together, path by path."""

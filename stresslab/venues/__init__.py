@@ -1,0 +1,1 @@
+"""Margin rules of venues, as dated and sourced data."""
