@@ -1,0 +1,105 @@
+"""What a price process is: two pure functions over a block of paths, with parameters as leaves and noise as an argument.
+
+A process is a named tuple of arrays with four methods:
+
+``draw(keys, counter)``
+    the noise of one step, a pure function of the stream keys and the counter;
+``init(paths)``
+    the state before the first step;
+``step(state, noise, dt)``
+    the state after a step of ``dt`` years, and the `MarketStep` that the margin engine sees.
+
+The path axis is last everywhere. Nothing that the next step does not need is kept in the state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from jax import Array
+
+    from stresslab.market.noise import Counter
+
+
+class Noise(NamedTuple):
+    """Draws of one step.
+
+    Parameters
+    ----------
+    normal : jax.Array
+        Independent standard normals, [asset, path], float32.
+    bridge : jax.Array
+        Independent uniforms in (0, 1) for the extremes inside the step, [asset, path], float32.
+    shared : tuple of jax.Array
+        What else the process draws, each [path].
+    """
+
+    normal: Array
+    bridge: Array
+    shared: tuple[Array, ...] = ()
+
+
+class MarketStep(NamedTuple):
+    """What one step did to prices.
+
+    Parameters
+    ----------
+    log_price : jax.Array
+        Logarithm of price over start price at the end of the step, [asset, path].
+    deviation : jax.Array
+        Standard deviation of the log return over this step, given what is known at its start, [asset, path or 1].
+    factor : jax.Array
+        Cholesky factor of the correlation of log returns, [asset, asset]; with `deviation` it gives the local covariance
+        that the bridge needs.
+    """
+
+    log_price: Array
+    deviation: Array
+    factor: Array
+
+
+class Process(Protocol):
+    """A market model with its parameters as arrays; see the module's text."""
+
+    def draw(self, keys: Array, counter: Counter) -> Noise: ...
+
+    def init(self, paths: int) -> Any: ...
+
+    def step(self, state: Any, noise: Noise, dt: Array) -> tuple[Any, MarketStep]: ...
+
+
+def asset_streams(assets: Sequence[str]) -> tuple[str, ...]:
+    """Names of the streams that serve the assets: an asset's draws do not change when another one is added."""
+    return tuple(f"asset:{asset}" for asset in assets)
+
+
+def correlation_factor(correlation: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Lower triangular factor of a positive semidefinite correlation matrix.
+
+    Unlike the textbook routine it accepts singular matrices, such as a correlation of one.
+
+    Parameters
+    ----------
+    correlation : numpy.ndarray
+        [asset, asset], symmetric, positive semidefinite up to rounding.
+
+    Returns
+    -------
+    numpy.ndarray
+        Lower triangular C with C C' = correlation, [asset, asset].
+    """
+    size = len(correlation)
+    factor = np.zeros((size, size))
+    for column in range(size):
+        variance = correlation[column, column] - factor[column, :column] @ factor[column, :column]
+        if variance <= 1e-12:
+            continue
+        factor[column, column] = np.sqrt(variance)
+        rest = correlation[column + 1 :, column] - factor[column + 1 :, :column] @ factor[column, :column]
+        factor[column + 1 :, column] = rest / factor[column, column]
+    return factor
