@@ -1,11 +1,12 @@
 """Margin figures in closed form: pnl, liquidation and bankruptcy prices, and the barriers of a pool on one price.
 
-Linear contracts only. Everything here is plain float64 NumPy on plain numbers: it serves reports, checks and set-up, not
-the inner loop. A quantity is signed, positive long and negative short, in base units; money is in the account's currency.
+Linear contracts only. Everything here is plain float64 NumPy on plain numbers: it serves reports, checks and set-up,
+not the inner loop. A quantity is signed, positive long and negative short, in base units; money is in the account's
+currency.
 
-The requirement of a tier table is a maximum of lines, so the surplus of a pool, as a function of one price, is a minimum
-of lines. Where such a minimum is positive is an interval whose ends are roots of single lines. All prices below come from
-that fact, by division alone, without a search and without a tolerance.
+The requirement of a tier table is a maximum of lines, so the surplus of a pool, as a function of one price, is a
+minimum of lines. Where such a minimum is positive is an interval whose ends are roots of single lines. All prices below
+come from that fact, by division alone, without a search and without a tolerance.
 """
 
 from __future__ import annotations
