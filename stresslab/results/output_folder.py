@@ -1,0 +1,129 @@
+"""The folder that a run leaves behind: built aside, then put in place whole, or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+MANIFEST = "manifest.json"
+MARK = "stresslab run 1"
+"""Value of the manifest's ``schema``, by which a former run is recognized."""
+
+
+class OutputFolderError(ValueError):
+    """The folder cannot be written, or holds what is not ours to replace. The message says which, and what to do."""
+
+
+def write_manifest(folder: Path, content: Mapping[str, Any]) -> None:
+    """Write the manifest of a finished folder: the content, our mark, and the SHA-256 of every file.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        The folder with every other file in it already.
+    content : mapping of str to JSON values
+        What the manifest says beyond ``schema`` and ``files``, which are added here.
+    """
+    files = {
+        name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in _files(folder) if name != MANIFEST
+    }
+    manifest = {"schema": MARK, **content, "files": files}
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+@contextmanager
+def output_folder(path: Path) -> Iterator[Path]:
+    """Give a new folder beside the wanted one; put it in its place if the block succeeds, remove it if not.
+
+    Whether the place may be taken is checked before the block, so that no work is lost, and again after it. It may be
+    taken where nothing stands, where an empty folder stands, and where a former run stands to which nobody has added.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Where the result shall stand; folders above it are made.
+
+    Yields
+    ------
+    pathlib.Path
+        The folder to write to, in the same parent. The block must leave a manifest in it (`write_manifest`).
+
+    Raises
+    ------
+    OutputFolderError
+        If the place is taken by something else, or cannot be written.
+    """
+    place = path.resolve()
+    _check_free(path, place)
+    scratch = place.with_name(f".{place.name}.unfinished-{uuid.uuid4().hex[:8]}")
+    try:
+        scratch.mkdir(parents=True)
+    except OSError as error:
+        raise OutputFolderError(f"{path} cannot be written: {error.strerror}; choose another folder") from error
+    try:
+        yield scratch
+        _check_free(path, place)
+        _put(scratch, place)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _put(scratch: Path, place: Path) -> None:
+    """Rename the finished folder to its place; the former one steps aside first and comes back if that fails."""
+    if not place.exists():
+        scratch.rename(place)
+        return
+    former = scratch.with_name(scratch.name.replace("unfinished", "former"))
+    place.rename(former)
+    try:
+        scratch.rename(place)
+    except BaseException:
+        former.rename(place)
+        raise
+    shutil.rmtree(former, ignore_errors=True)
+
+
+def _check_free(path: Path, place: Path) -> None:
+    """Raise where something stands that must not be replaced."""
+    if not place.exists():
+        return
+    if not place.is_dir():
+        raise OutputFolderError(f"{path} is a file; name a folder")
+    present = _files(place)
+    if not present and not any(place.iterdir()):
+        return
+    written = _written_by_us(place)
+    if written is None:
+        raise OutputFolderError(
+            f"{path} is not empty and holds no former run (no {MANIFEST} of stresslab); choose another folder"
+        )
+    strangers = sorted(present - written)
+    if strangers:
+        some = ", ".join(strangers[:3]) + (" and more" if len(strangers) > 3 else "")
+        raise OutputFolderError(
+            f"{path} holds a former run and also {some}, which would be lost; move that away or choose another folder"
+        )
+
+
+def _written_by_us(place: Path) -> set[str] | None:
+    """Files that the manifest of a former run names, itself among them; None where there is no manifest of ours."""
+    try:
+        manifest = json.loads((place / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    if not isinstance(manifest, dict) or manifest.get("schema") != MARK or not isinstance(manifest.get("files"), dict):
+        return None
+    return {MANIFEST, *manifest["files"]}
+
+
+def _files(folder: Path) -> set[str]:
+    """Everything below a folder that is not itself a folder, by relative name."""
+    return {
+        entry.relative_to(folder).as_posix() for entry in folder.rglob("*") if entry.is_symlink() or not entry.is_dir()
+    }
