@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -64,3 +65,8 @@ class RulePack:
     remainder: str
     symbols: Mapping[str, Symbol]
     text: str
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the pack's text, in hexadecimal digits."""
+        return hashlib.sha256(self.text.encode("utf-8")).hexdigest()

@@ -1,0 +1,131 @@
+"""What pydantic finds, in plain words: what is wrong, and what would be right."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
+
+from stresslab.documents.names import shown, suggestion
+
+_KINDS: Mapping[type, str] = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    list: "a list",
+    dict: "a table",
+    dt.date: "a date",
+    dt.datetime: "a date and time",
+    dt.time: "a time of day",
+}
+_WANTED = {
+    "string_type": (str, "put it in quotes"),
+    "int_type": (int, "write it in digits, without a point or an exponent"),
+    "float_type": (float, "write it as a number, without quotes"),
+    "list_type": (list, "write it in brackets: [...]"),
+    "tuple_type": (list, "write it in brackets: [...]"),
+    "dict_type": (dict, "write it as a table"),
+    "date_type": (dt.date, "write it without quotes: 2026-09-30"),
+    "date_from_datetime_inexact": (dt.date, "write it without a time of day: 2026-09-30"),
+    "date_from_datetime_parsing": (dt.date, "write it without quotes: 2026-09-30"),
+    "model_type": (dict, "write it as a table"),
+}
+_BOUNDS = {
+    "greater_than": ("gt", "not above", "above"),
+    "greater_than_equal": ("ge", "below", "at least"),
+    "less_than": ("lt", "not below", "below"),
+    "less_than_equal": ("le", "above", "at most"),
+}
+
+
+def kind_of_value(value: object) -> str:
+    """What a value of a TOML file is, in plain words."""
+    return _KINDS.get(type(value), type(value).__name__)
+
+
+def number(value: object) -> str:
+    """A number as files write it, large whole ones with underscores."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:_}" if abs(value) < 10**20 else f"about 10 to the {len(str(abs(value))) - 1}"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def words_for(details: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
+    """Problem and remedy for one finding of pydantic about a table of a model."""
+    location = details["loc"]
+    key = str(location[0])
+    label = (
+        f"`{key}`"
+        if len(location) == 1
+        else f"`{key}`, entry {', '.join(str(int(part) + 1) for part in location[1:])},"
+    )
+    context = details.get("ctx", {})
+    value = details["input"]
+    kind = details["type"]
+    if kind == "refused":
+        return str(context["problem"]), str(context["remedy"])
+    if kind == "missing":
+        return f"the key `{key}` is missing", f"add {key} = {_example(model, key)}"
+    if kind in _WANTED:
+        return _wrong_type(label, value, *_WANTED[kind])
+    if kind == "literal_error":
+        return _wrong_word(label, value, model, key)
+    if key == "schema":
+        return f"schema number {number(value)} is not known", "this version of stresslab reads files of schema = 1"
+    if kind in _BOUNDS:
+        name, relation, wanted = _BOUNDS[kind]
+        bound = number(context[name])
+        problem = f"{label} is {number(value)}, {relation} {bound}"
+        return problem, f"give a value {wanted} {bound}"
+    if kind == "too_short":
+        return f"{label} has {context['actual_length']} entries", f"give at least {context['min_length']}"
+    if kind == "too_long":
+        return f"{label} has {context['actual_length']} entries", f"give at most {context['max_length']}"
+    return (
+        f"{label} is {shown(value)}: {details['msg'][:1].lower()}{details['msg'][1:]}",
+        f"write for example {_example(model, key)}",
+    )
+
+
+def _wrong_type(label: str, value: object, wanted: type, how: str) -> tuple[str, str]:
+    is_plain = isinstance(value, (str, int, float, bool))
+    given = kind_of_value(value) + (f" ({shown(value)})" if is_plain else "")
+    problem = f"{label} must be {_KINDS[wanted]}, but is {given}"
+    if wanted is float and type(value) is int:
+        return f"{label} is {number(value)}, too large for a number", "give a number of the size that markets have"
+    if wanted is int and isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return problem, f"write {int(value):_}"
+    if wanted in (int, float) and isinstance(value, str):
+        try:
+            float(value)
+        except ValueError:
+            return problem, "write digits, without quotes"
+        return problem, f"write {shown(value)[1:-1]}, without quotes"
+    return problem, how
+
+
+def _wrong_word(label: str, value: object, model: type[BaseModel], key: str) -> tuple[str, str]:
+    field = next(field for name, field in model.model_fields.items() if key in (name, field.alias))
+    words = [word for word in _literals(field.annotation) if isinstance(word, str)]
+    if not isinstance(value, str):
+        return _wrong_type(label, value, str, f"write one of {', '.join(shown(word) for word in words)}, in quotes")
+    return f"{label} is {shown(value)}, which is none of its values", suggestion(value, words, "values")
+
+
+def _literals(annotation: Any) -> tuple[Any, ...]:
+    return tuple(getattr(annotation, "__args__", ()))
+
+
+def _example(model: type[BaseModel], key: str) -> str:
+    for name, field in model.model_fields.items():
+        if key in (name, field.alias) and field.examples:
+            example = field.examples[0]
+            return str(example) if isinstance(example, dt.date) else json.dumps(example)
+    return "..."
