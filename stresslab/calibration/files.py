@@ -1,0 +1,61 @@
+"""From files of bars to a calibration file: what the command line and the Python interface call."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from pathlib import Path
+
+from stresslab.calibration.fitting import Calibration, calibrate
+from stresslab.calibration.history import History, read_specification
+from stresslab.calibration.writing import check_target, write_calibration
+from stresslab.documents.faults import Fault, InputError
+
+
+def calibrate_files(
+    specifications: Sequence[str],
+    model: str,
+    out: str | Path,
+    *,
+    since: dt.date | None = None,
+    until: dt.date | None = None,
+    note: str = "",
+) -> Calibration:
+    """Read histories, fit a model, write the calibration.
+
+    Parameters
+    ----------
+    specifications : sequence of str
+        ``FILE`` or ``ASSET=FILE``, one an asset; see `stresslab.calibration.history.read_history`.
+    model : str
+        Name in the table of models.
+    out : str or pathlib.Path
+        The calibration's file, ending in ``.toml``.
+    since, until : datetime.date, optional
+        First and last day of the window; default: all days that every history covers.
+    note : str
+        Kept in the file: why these data and this window.
+
+    Returns
+    -------
+    Calibration
+        What was written, with the findings of every history; `calibration_summary` makes it readable.
+
+    Raises
+    ------
+    InputError
+        Every fault of every history at once; or what `calibrate` or `write_calibration` finds.
+    """
+    check_target(out)
+    histories: list[History] = []
+    faults: list[Fault] = []
+    for specification in specifications:
+        try:
+            histories.append(read_specification(specification))
+        except InputError as error:
+            faults += error.faults
+    if faults:
+        raise InputError(faults)
+    calibration = calibrate(histories, model, since=since, until=until)
+    write_calibration(calibration, out, note)
+    return calibration

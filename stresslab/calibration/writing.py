@@ -1,0 +1,210 @@
+"""A calibration as text: the TOML file that scenarios name, and the summary that people read first."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from stresslab.calibration.fitting import CORRELATION_DECIMALS, Calibration
+from stresslab.calibration.history import Gap, History
+from stresslab.documents.faults import Fault, InputError
+
+_METHODS = {
+    "gbm": "correlations: product-moment of daily log returns, pair by pair",
+    "student_t": (
+        "correlations of the Gaussian core: sin(pi tau / 2) of Kendall's tau of daily log returns, pair by pair; "
+        "degrees of freedom: joint maximum likelihood of the multivariate Student-t of daily log returns, all assets "
+        "sharing one mixing variance, volatilities and correlations held"
+    ),
+}
+
+
+def calibration_toml(calibration: Calibration, name: str, note: str = "") -> str:
+    """A calibration in the format that a scenario's ``calibration`` key reads.
+
+    Figures have four decimals, far less than their standard errors. The text depends on the histories' bytes and the
+    window alone; it names files and not their places.
+
+    Parameters
+    ----------
+    calibration : Calibration
+        The fit.
+    name : str
+        Name of the calibration.
+    note : str
+        What the reader should know about the choice of data and window; empty for none.
+
+    Returns
+    -------
+    str
+        TOML, schema 1.
+    """
+    estimate, errors, assets = calibration.estimate, calibration.standard_errors, calibration.assets
+    lines = [
+        "schema = 1",
+        f"name = {_text(name)}",
+        f"model = {_text(calibration.model)}",
+        f"as_of = {calibration.until}",
+    ]
+    lines += ["", "[parameters]"]
+    lines += [f"{key} = {value:.3f}" for key, value in estimate.parameters.items()]
+    for asset, volatility in zip(assets, estimate.volatilities, strict=True):
+        lines += ["", f"[assets.{asset}]", f"volatility = {volatility:.4f}", "drift = 0.0"]
+    lines += ["", "[correlation]", f"assets = {_texts(assets)}", "matrix = ["]
+    lines += [f"  {_figures(row)}," for row in estimate.correlation]
+    lines += ["]", "", "[history]"]
+    if note:
+        lines.append(f"note = {_text(note)}")
+    lines += [
+        f"window = {{ since = {calibration.since}, until = {calibration.until} }}",
+        f"days = {calibration.days}",
+        f"method = {_text(_method(calibration))}",
+        f"remarks = {_texts(calibration.remarks)}",
+        f"smallest_eigenvalue = {estimate.repair.smallest_eigenvalue:.5f}",
+        f"repair_distance = {estimate.repair.distance:.5f}",
+        "",
+        "[history.standard_errors]",
+    ]
+    lines += [f"{key} = {value:.3f}" for key, value in errors.parameters.items()]
+    lines.append("correlation = [")
+    lines += [f"  {_figures(row)}," for row in errors.correlation]
+    lines.append("]")
+    for index, (asset, history, window) in enumerate(
+        zip(assets, calibration.histories, calibration.windows, strict=True)
+    ):
+        lines += [
+            "",
+            f"[history.assets.{asset}]",
+            f"file = {_text(Path(history.path).name)}",
+            f"sha256 = {_text(history.sha256)}",
+            f"bar_minutes = {history.interval / 60:g}",
+            f"first_bar = {_time(window.times[0])}",
+            f"last_bar = {_time(window.times[-1])}",
+            f"bars = {len(window.times)}",
+            f"daily_returns = {calibration.returns[index]}",
+            f"volatility_standard_error = {errors.volatilities[index]:.4f}",
+            f"volatility_from_bars = {calibration.bar_volatilities[index]:.4f}",
+            f"missing_bars = {sum(gap.bars for gap in window.gaps)}",
+            f"gaps = {_texts(_gap(gap) for gap in window.gaps)}",
+            f"findings_of_whole_file = {_texts(_finding(history))}",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def write_calibration(calibration: Calibration, path: str | Path, note: str = "") -> None:
+    """Write a calibration; its name is the file's. A reader sees the old file or the new one, never half of one.
+
+    Parameters
+    ----------
+    calibration : Calibration
+        The fit.
+    path : str or pathlib.Path
+        The file, ending in ``.toml``; replaced where it exists.
+    note : str
+        As for `calibration_toml`.
+
+    Raises
+    ------
+    InputError
+        Where the file cannot be written there.
+    """
+    target = Path(path)
+    check_target(target)
+    aside = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        aside.write_text(calibration_toml(calibration, target.stem, note), encoding="utf-8")
+        aside.replace(target)
+    except OSError as error:
+        problem = f"the file cannot be written: {error.strerror}"
+        raise InputError([Fault(str(path), 1, 1, problem, "choose another place")]) from None
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def check_target(path: str | Path) -> None:
+    """Refuse a place where no calibration can be written, before the work is done.
+
+    Raises
+    ------
+    InputError
+        Where the name does not end in ``.toml``, the folder does not exist, or a folder stands in the place.
+    """
+    target = Path(path)
+    if target.suffix != ".toml":
+        problem, remedy = "a calibration's file must end in .toml", "a scenario takes any other name for a shipped one"
+    elif target.is_dir():
+        problem, remedy = "a folder stands there", "name a file"
+    elif not target.parent.is_dir():
+        problem, remedy = f"there is no folder {target.parent}", "make it first"
+    elif not target.stem.isprintable():
+        problem, remedy = "the name holds characters that do not print", "choose another name"
+    else:
+        return
+    raise InputError([Fault(str(path), 1, 1, problem, remedy)])
+
+
+def calibration_summary(calibration: Calibration) -> str:
+    """The fit in a few lines of plain text: figures with standard errors, gaps, remarks."""
+    estimate, errors = calibration.estimate, calibration.standard_errors
+    lines = [f"{calibration.model}, {calibration.since} to {calibration.until}, {calibration.days} days"]
+    width = max(len("asset"), *(len(asset) for asset in calibration.assets))
+    lines.append(f"{'asset':{width}}  volatility  standard error  from bars  returns  gaps  missing bars")
+    for index, (asset, window) in enumerate(zip(calibration.assets, calibration.windows, strict=True)):
+        missing = sum(gap.bars for gap in window.gaps)
+        lines.append(
+            f"{asset:{width}}  {estimate.volatilities[index]:10.4f}  {errors.volatilities[index]:14.4f}  "
+            f"{calibration.bar_volatilities[index]:9.4f}  {calibration.returns[index]:7d}  {len(window.gaps):4d}  "
+            f"{missing:12d}"
+        )
+    for name, value in estimate.parameters.items():
+        lines.append(f"{name.replace('_', ' ')}: {value:.3f} (standard error {errors.parameters[name]:.3f})")
+    lines.append("drifts: 0 (a mean return is not estimated: its standard error is as large as itself)")
+    if len(calibration.assets) > 1:
+        above = np.triu_indices(len(calibration.assets), 1)
+        pairs, spread = estimate.correlation[above], errors.correlation[above]
+        lines.append(
+            f"correlations: {pairs.min():.2f} to {pairs.max():.2f}, "
+            f"standard errors {spread.min():.3f} to {spread.max():.3f}; "
+            f"smallest eigenvalue {estimate.repair.smallest_eigenvalue:.5f}, repaired by {estimate.repair.distance:.5f}"
+        )
+    return "\n".join([*lines, *calibration.remarks])
+
+
+def _method(calibration: Calibration) -> str:
+    return (
+        "volatilities: sample standard deviation of log returns of UTC days, times sqrt(365), since the day is the unit "
+        "of the model and moves that come and go within a day add up to no risk over a quarter (volatility_from_bars "
+        f"stands beside for comparison); {_METHODS[calibration.model]}; repair: nearest correlation matrix in the "
+        "Frobenius norm (Higham 2002); drifts: set to 0, not estimated; standard errors: jackknife over 40 blocks of "
+        "consecutive days; no return is taken across a missing bar, and no bar is filled in"
+    )
+
+
+def _finding(history: History) -> list[str]:
+    return [f"{finding.problem}; {finding.remedy}" for finding in history.findings]
+
+
+def _gap(gap: Gap) -> str:
+    return f"{_time(gap.start)}: {gap.bars} {'bar' if gap.bars == 1 else 'bars'}"
+
+
+def _time(time: np.datetime64) -> str:
+    return str(time.astype("datetime64[s]")) + "Z"
+
+
+def _figures(row: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> str:
+    return "[" + ", ".join(f"{value:.{CORRELATION_DECIMALS}f}" for value in row + 0.0) + "]"
+
+
+def _text(value: str) -> str:
+    # TOML's basic strings are JSON's, but for DEL; a name that is no valid Unicode keeps its readable part.
+    readable = value.encode("utf-8", "replace").decode("utf-8")
+    return json.dumps(readable, ensure_ascii=False).replace("\x7f", "\\u007F")
+
+
+def _texts(values: Iterable[str]) -> str:
+    return "[" + ", ".join(_text(value) for value in values) + "]"
