@@ -303,7 +303,7 @@ def _net_notional(moving: list[Position]) -> float:
 
 
 def _pool_lines(pool: PoolExplanation) -> list[str]:
-    venue_ratio = "none" if pool.venue_margin_ratio is None else f"{pool.venue_margin_ratio:,.2%}"
+    venue_ratio = "none" if pool.venue_margin_ratio is None else f"{pool.venue_margin_ratio * 100:,.2f} %"
     state = "positive: the pool stands" if pool.surplus > 0.0 else "not positive: the pool is liquidated"
     return [
         f"  pool {pool.pool}",
@@ -350,8 +350,8 @@ def _price_line(position: PositionExplanation, name: str, price: float | None, v
         # Without a root above 0 the amount keeps today's sign at every price.
         where = "positive at every price" if today > 0.0 else "positive at no price"
         return _line(name, "none", f"no {name}: the pool's {vanishing} is {where} of {position.symbol}")
-    away = price / position.mark_price - 1.0
-    return _line(name, _price(price), f"{away:+.2%} from the mark; there the pool's {vanishing} is 0")
+    away = (price / position.mark_price - 1.0) * 100
+    return _line(name, _price(price), f"{away:+,.2f} % from the mark; there the pool's {vanishing} is 0")
 
 
 def _line(label: str, figure: str, terms: str) -> str:
