@@ -306,8 +306,6 @@ def _positions(
     arrays = tuple(np.atleast_1d(np.asarray(x, dtype=np.float64)) for x in (quantities, entry_prices, mark_prices))
     if len(tiers) == 0 or any(array.shape != (len(tiers),) for array in arrays):
         shapes = ", ".join(str(array.shape) for array in arrays)
-        raise ValueError(
-            f"one quantity, entry price, mark price and tier table a position; got {shapes} and {len(tiers)}"
-        )
+        raise ValueError(f"positions differ in number: arrays of {shapes} and {len(tiers)} tier tables")
     quantity, entry_price, mark_price = arrays
     return quantity, entry_price, mark_price
