@@ -169,18 +169,19 @@ def calibration_summary(calibration: Calibration) -> str:
         lines.append(
             f"correlations: {pairs.min():.2f} to {pairs.max():.2f}, "
             f"standard errors {spread.min():.3f} to {spread.max():.3f}; "
-            f"smallest eigenvalue {estimate.repair.smallest_eigenvalue:.5f}, repaired by {estimate.repair.distance:.5f}"
+            f"smallest eigenvalue {estimate.repair.smallest_eigenvalue:.5f}, repair {estimate.repair.distance:.5f}"
         )
     return "\n".join([*lines, *calibration.remarks])
 
 
 def _method(calibration: Calibration) -> str:
     return (
-        "volatilities: sample standard deviation of log returns of UTC days, times sqrt(365), since the day is the unit "
-        "of the model and moves that come and go within a day add up to no risk over a quarter (volatility_from_bars "
-        f"stands beside for comparison); {_METHODS[calibration.model]}; repair: nearest correlation matrix in the "
-        "Frobenius norm (Higham 2002); drifts: set to 0, not estimated; standard errors: jackknife over 40 blocks of "
-        "consecutive days; no return is taken across a missing bar, and no bar is filled in"
+        "volatilities: sample standard deviation of log returns of UTC days, times sqrt(365), since the day is the "
+        "unit of the model and moves that come and go within a day add up to no risk over a quarter "
+        f"(volatility_from_bars stands beside for comparison); {_METHODS[calibration.model]}; "
+        "repair: nearest correlation matrix in the Frobenius norm (Higham 2002); drifts: set to 0, not estimated; "
+        "standard errors: jackknife over 40 blocks of consecutive days; "
+        "no return is taken across a missing bar, and no bar is filled in"
     )
 
 
