@@ -279,27 +279,23 @@ def _liquidation_price(moving: list[Position], mark_price: float, available: flo
     )
     if ratios is None:
         return None
-    lower, upper = (ratio * mark_price if 0.0 < ratio < math.inf else None for ratio in ratios)
-    # Long and short of one symbol can be liquidated on both sides; the side on which their sum loses is shown.
-    first, second = (lower, upper) if _net_notional(moving) > 0.0 else (upper, lower)
-    return second if first is None else first
+    lower, upper = ratios
+    # A fall liquidates only where the legs together are long; it is shown before the rise that the tiers may add.
+    ratio = lower if lower > 0.0 else upper
+    return ratio * mark_price if ratio < math.inf else None
 
 
 def _bankruptcy_price(moving: list[Position], mark_price: float, available: float) -> float | None:
     if len(moving) == 1:
         (leg,) = moving
         return bankruptcy_price(leg.quantity, leg.entry_price, available)
-    net_notional = _net_notional(moving)
+    net_notional = sum(leg.quantity * _mark(leg) for leg in moving)
     if net_notional == 0.0:
         return None
     # Together the legs are worth what one position of this size would be, if the price were counted in marks of today.
     entry_ratio = sum(leg.quantity * leg.entry_price for leg in moving) / net_notional
     ratio = bankruptcy_price(net_notional, entry_ratio, available)
     return None if ratio is None else ratio * mark_price
-
-
-def _net_notional(moving: list[Position]) -> float:
-    return sum(leg.quantity * _mark(leg) for leg in moving)
 
 
 def _pool_lines(pool: PoolExplanation) -> list[str]:

@@ -159,10 +159,21 @@ def test_a_pool_that_is_liquidated_today():
     # Surplus exactly 0: 0.5 behind a long of 100 at 0.5 %; and below 0, where the price would have to rise to 1.0045.
     assert single_price_barriers([1.0], [100.0], [100.0], [FLAT], 0.5) == (1.0, 1.0)
     assert single_price_barriers([1.0], [100.0], [100.0], [FLAT], 0.05) == (1.0, 1.0)
+    # 60.40645 - 1.3 x 46.4 - 0.005 x 1.3 x 13.3 = 0, which rounds to a barrier an instant below today's price.
+    assert single_price_barriers([1.3], [59.7], [13.3], [FLAT], 60.40645) == (1.0, 1.0)
     ratios = surviving_price_ratios([1.0], [100.0], [100.0], [FLAT], 0.05)
     assert ratios == pytest.approx((99.95 / 99.5, math.inf), rel=1e-13)
     # Negative control: one cent above.
     assert single_price_barriers([1.0], [100.0], [100.0], [FLAT], 0.51)[0] == pytest.approx(99.49 / 99.5, rel=1e-13)
+
+
+def test_a_surplus_that_no_price_moves():
+    """Long 3 and short 1 at a rate of 50 %: 200 x of pnl against 0.5 x 400 x of requirement leave collateral - 200."""
+    half = TierTable((0.0,), (0.5,), (1.0,))
+    arguments = ([3.0, -1.0], [100.0, 100.0], [100.0, 100.0], [half, half])
+    assert surviving_price_ratios(*arguments, 201.0) == (0.0, math.inf)
+    assert surviving_price_ratios(*arguments, 200.0) is None
+    assert single_price_barriers(*arguments, 199.0) == (1.0, 1.0)
 
 
 def test_a_fully_paid_long_has_no_barrier():

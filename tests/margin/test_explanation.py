@@ -143,6 +143,29 @@ def test_a_perfect_hedge_is_liquidated_by_a_rise():
         assert leg.bankruptcy_price is None
 
 
+def test_a_near_hedge_that_is_long_is_liquidated_by_a_rise():
+    """Oracle: the venue's formula for hedge mode, (10 - 100.1 + 100) / (2.001 x 0.005 - 0.001)."""
+    hedged = book(10.0, position("long", FLAT, 1.001, 100.0), position("short", FLAT, -1.0, 100.0))
+    for leg in explain(hedged, [one_pool(10.0, 2)]).pools[0].positions:
+        assert leg.liquidation_price == pytest.approx(9.9 / 0.009005, rel=1e-12)
+
+
+def test_of_two_liquidation_prices_the_fall_is_shown():
+    """Floors 0 and 150, rates 1 % and 50 %: long 2, short 1 at 100, 40 behind, end at 60/97 and at 1.74 times 100."""
+    steep = Symbol("STEEPUSDT", "STEEP", "linear", TierTable((0.0, 150.0), (0.01, 0.5), (1.0, 1.0)))
+    hedged = book(40.0, position("long", steep, 2.0, 100.0), position("short", steep, -1.0, 100.0))
+    for leg in explain(hedged, [one_pool(40.0, 2)]).pools[0].positions:
+        assert leg.liquidation_price == pytest.approx(6_000.0 / 97.0, rel=1e-12)
+
+
+def test_marks_of_one_symbol_keep_their_ratio():
+    """Long 2 marked at 100, short 1 at 110, 10 behind: 200 x - 110 x - 80 - 0.005 x 310 x is 0 at 80 / 88.45."""
+    hedged = book(10.0, position("long", FLAT, 2.0, 100.0, 100.0), position("short", FLAT, -1.0, 110.0, 110.0))
+    long, short = explain(hedged, [one_pool(10.0, 2)]).pools[0].positions
+    assert (long.liquidation_price, short.liquidation_price) == pytest.approx((8_000.0 / 88.45, 8_800.0 / 88.45))
+    assert (long.bankruptcy_price, short.bankruptcy_price) == pytest.approx((8_000.0 / 90.0, 8_800.0 / 90.0))
+
+
 def test_a_missing_mark_is_the_entry():
     (leg,) = explain(book(10.0, position("a", FLAT, 1.0, 100.0)), [one_pool(10.0, 1)]).pools[0].positions
     assert (leg.mark_price, leg.unrealized_pnl) == (100.0, 0.0)
