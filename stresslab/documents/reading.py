@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -218,7 +219,9 @@ def _dotted(path: KeyPath) -> str:
     return ".".join(part for part in path if isinstance(part, str))
 
 
-def check_table(document: Document, at: KeyPath, model: type[Model], findings: Findings) -> Model | None:
+def check_table(
+    document: Document, at: KeyPath, model: type[Model], findings: Findings, *, elsewhere: Collection[str] = ()
+) -> Model | None:
     """Check one table against its model.
 
     Parameters
@@ -231,6 +234,8 @@ def check_table(document: Document, at: KeyPath, model: type[Model], findings: F
         Its keys, types and ranges. Fields under `pydantic.SkipValidation` are only asked to be there.
     findings : Findings
         Takes every fault of the table.
+    elsewhere : collection of str
+        Further keys that may stand in the table and are checked by another model.
 
     Returns
     -------
@@ -240,16 +245,40 @@ def check_table(document: Document, at: KeyPath, model: type[Model], findings: F
     if not is_table(document, at, findings):
         return None
     known = keys_of(model)
-    check_unknown_keys(document, at, known, findings)
+    check_unknown_keys(document, at, [*known, *elsewhere], findings)
     table = document.at(at)
-    written = {key: key_meant(table, key, known) for key in known}
+    written = {key: key_meant(table, key, [*known, *elsewhere]) for key in known}
+    values = {key: table[name] for key, name in written.items() if name in table}
+    return check_values(document, at, values, model, findings, written)
+
+
+def check_values(
+    document: Document,
+    at: KeyPath,
+    values: Mapping[str, Any],
+    model: type[Model],
+    findings: Findings,
+    written: Mapping[str, str] = MappingProxyType({}),
+) -> Model | None:
+    """Check values against a model, placing faults in the table that they came from.
+
+    Parameters
+    ----------
+    document, at : Document and path
+        The table.
+    values : mapping
+        By the model's keys; those that the table does not hold itself are taken to be right.
+    model, findings : type of pydantic.BaseModel, Findings
+        As in `check_table`.
+    written : mapping of str to str
+        Keys that stand in the table under another name.
+    """
     try:
-        return model.model_validate({key: table[name] for key, name in written.items() if name in table})
+        return model.model_validate(values)
     except ValidationError as error:
         for details in error.errors(include_url=False):
             location = details["loc"]
             path = (*at, written.get(str(location[0]), str(location[0])), *location[1:])
-            if details["type"] == "finite_number" or (details["type"] == "missing" and len(location) > 1):
-                continue  # placed when the file was read; a row's missing entry shows as its wrong length
-            findings.fault(document, path, *words_for(details, model))
+            if details["type"] != "finite_number":  # placed when the file was read
+                findings.fault(document, path, *words_for(details, model))
         return None

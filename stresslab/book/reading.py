@@ -1,0 +1,234 @@
+"""Books: from a TOML file to a `Book`, with every fault at its place (DESIGN 7.1)."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field, SkipValidation
+
+from stresslab.book.book import Book, Position
+from stresslab.book.wallet import check_wallet
+from stresslab.documents.faults import Notice
+from stresslab.documents.fields import LARGEST_AMOUNT, TABLE, Amount, Name, Quantity, SchemaNumber
+from stresslab.documents.findings import Document, Findings
+from stresslab.documents.kinds import is_kind
+from stresslab.documents.names import shown, suggestion
+from stresslab.documents.places import KeyPath
+from stresslab.documents.reading import check_table, key_meant, keys_of, open_document, tables_in_list
+from stresslab.venues.pack import RulePack
+from stresslab.venues.reading import open_pack, pack_from
+
+
+class PositionTable(BaseModel):
+    """One perpetual position."""
+
+    model_config = TABLE
+    id: Annotated[
+        Name, Field(description="Unique name in the book; `cross` is taken by the cross pool.", examples=["btc-long"])
+    ]
+    symbol: Annotated[Name, Field(description="The venue's own name of the contract.", examples=["BTCUSDT"])]
+    quantity: Annotated[
+        Quantity, Field(description="Signed size in base units: + long, - short, not 0.", examples=[20.0])
+    ]
+    entry_price: Annotated[Amount, Field(description="Average entry price.", examples=[60500])]
+    mark_price: Annotated[
+        Amount | None,
+        Field(
+            description="Mark price today; default: the market's start price, else the entry price.", examples=[61000]
+        ),
+    ] = None
+    margin: Annotated[Literal["isolated", "cross"], Field(description="How it is booked.", examples=["isolated"])]
+    collateral: Annotated[
+        Amount | None,
+        Field(
+            description="Money behind this position alone; required if isolated. On a cross position: what it gets in "
+            "`all_isolated`.",
+            examples=[50000],
+        ),
+    ] = None
+
+
+class BookFile(BaseModel):
+    """An account: its positions, its venue and its collateral."""
+
+    model_config = TABLE
+    schema_number: Annotated[SchemaNumber, Field(alias="schema", description="Version of this format.", examples=[1])]
+    name: Annotated[Name, Field(description="Name of the account.", examples=["Desk A"])]
+    venue: Annotated[
+        Name,
+        Field(
+            description="A shipped rule pack, or a path to one that ends in .toml, relative to this file.",
+            examples=["binance-usdm"],
+        ),
+    ]
+    currency: Annotated[Name, Field(description="Currency of every amount of money.", examples=["USDT"])]
+    wallet_balance: Annotated[
+        Amount, Field(description="All the account's collateral, isolated allocations included.", examples=[1000000])
+    ]
+    position: Annotated[
+        SkipValidation[list[PositionTable]], Field(description="The positions, at least one.", min_length=1)
+    ]
+
+
+@dataclass(frozen=True)
+class BookDraft:
+    """What could be read of a book, so that checks go on where some of it is wrong.
+
+    Parameters
+    ----------
+    document : Document
+        The book's file.
+    pack_document : Document or None
+        Its rule pack's file.
+    ids : dict of str to int
+        Index of each position by its id.
+    paths : tuple of path
+        Where each position stands in the file.
+    positions : tuple of Position or None
+        None where a position has faults.
+    book : Book or None
+        The whole, where nothing is wrong.
+    wallet_balance : float or None
+        None where it is wrong.
+    """
+
+    document: Document
+    pack_document: Document | None
+    ids: dict[str, int]
+    paths: tuple[KeyPath, ...]
+    positions: tuple[Position | None, ...]
+    book: Book | None
+    wallet_balance: float | None
+
+
+def read_book(path: str | Path) -> Book:
+    """Read a book, and the rule pack that it names.
+
+    Parameters
+    ----------
+    path : str or pathlib.Path
+        The book's file.
+
+    Returns
+    -------
+    Book
+        Checked; a position that states no mark price has none.
+
+    Raises
+    ------
+    InputError
+        With every fault of the book and of its rule pack.
+    """
+    return read_book_and_notices(path)[0]
+
+
+def read_book_and_notices(path: str | Path) -> tuple[Book, tuple[Notice, ...]]:
+    """Read a book as `read_book` does, with the warnings that arose."""
+    findings = Findings()
+    document = open_document(Path(path), str(path), findings)
+    draft = None if document is None else book_from(document, findings)
+    findings.stop_at_faults()
+    assert draft is not None, "a book without faults is a book"
+    assert draft.book is not None, "a book without faults is complete"
+    return draft.book, tuple(sorted(set(findings.notices)))
+
+
+def book_from(document: Document, findings: Findings) -> BookDraft | None:
+    """Check a parsed file as a book, with its rule pack; None where the file is no book at all."""
+    if not is_kind(document, "book", findings):
+        return None
+    before = len(findings.faults)
+    head = check_table(document, (), BookFile, findings)
+    known = keys_of(BookFile)
+    pack_document, pack = _pack(document, known, findings)
+    positions_at: KeyPath = (key_meant(document.data, "position", known),)
+    paths: tuple[KeyPath, ...] = ()
+    if positions_at[0] in document.data:
+        paths = tuple(tables_in_list(document, positions_at, findings))
+        if document.at(positions_at) == []:
+            findings.fault(document, positions_at, "the book holds no position", "add at least one [[position]]")
+    ids = _ids(document, paths, findings)
+    positions = tuple(_position(document, path, pack, findings) for path in paths)
+    wallet_balance = _wallet_balance(document, known)
+    check_wallet(document, wallet_balance, list(zip(paths, positions, strict=True)), findings)
+    book = None
+    if head is not None and pack is not None and len(findings.faults) == before:
+        whole = tuple(position for position in positions if position is not None)
+        book = Book(head.name, pack, head.currency, head.wallet_balance, whole, document.text)
+    return BookDraft(document, pack_document, ids, paths, positions, book, wallet_balance)
+
+
+def _wallet_balance(document: Document, known: list[str]) -> float | None:
+    """The wallet balance where it is right by itself, whatever else is wrong with the book."""
+    value = document.data.get(key_meant(document.data, "wallet_balance", known))
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return None
+    return float(value) if 0.0 < value <= LARGEST_AMOUNT else None
+
+
+def _pack(document: Document, known: list[str], findings: Findings) -> tuple[Document | None, RulePack | None]:
+    key = key_meant(document.data, "venue", known)
+    reference = document.data.get(key)
+    if not isinstance(reference, str):
+        return None, None  # the book's own table says so
+    opened = open_pack(reference, document, (key,), findings)
+    return opened, None if opened is None else pack_from(opened, findings)
+
+
+def _ids(document: Document, paths: tuple[KeyPath, ...], findings: Findings) -> dict[str, int]:
+    known = keys_of(PositionTable)
+    ids: dict[str, int] = {}
+    seen: dict[str, KeyPath] = {}
+    for index, path in enumerate(paths):
+        at = (*path, key_meant(document.at(path), "id", known))
+        name = document.at(at)
+        if not isinstance(name, str):
+            continue
+        # Two ways to write one accented letter look alike on paper.
+        folded = unicodedata.normalize("NFC", name)
+        if folded == "cross":
+            findings.fault(document, at, 'the id "cross" is taken by the cross pool', "give the position another id")
+        elif folded in seen:
+            first = document.places.value(seen[folded]).line
+            findings.fault(
+                document,
+                at,
+                f"the id {shown(name)} stands twice, first in line {first}",
+                "give each position its own id",
+            )
+        else:
+            seen[folded] = at
+        ids.setdefault(name, index)
+    return ids
+
+
+def _position(document: Document, at: KeyPath, pack: RulePack | None, findings: Findings) -> Position | None:
+    table = check_table(document, at, PositionTable, findings)
+    raw = document.at(at)
+    known = keys_of(PositionTable)
+    margin, collateral, symbol_key = (key_meant(raw, key, known) for key in ("margin", "collateral", "symbol"))
+    lacks_collateral = raw.get(margin) == "isolated" and collateral not in raw
+    if lacks_collateral:
+        problem = "the key `collateral` is missing, and the position is isolated"
+        findings.fault(document, at, problem, "add collateral = 50000, or whatever stands behind the position alone")
+    name = raw.get(symbol_key)
+    if pack is None or not isinstance(name, str):
+        return None
+    symbol = pack.symbols.get(name)
+    if symbol is None:
+        problem = f"the venue {shown(pack.name)} lists no symbol {shown(name)}"
+        findings.fault(document, (*at, symbol_key), problem, suggestion(name, pack.symbols, "symbols"))
+    if table is None or symbol is None or lacks_collateral:
+        return None
+    return Position(
+        id=table.id,
+        symbol=symbol,
+        quantity=table.quantity,
+        entry_price=table.entry_price,
+        mark_price=table.mark_price,
+        margin=table.margin,
+        collateral=table.collateral,
+    )

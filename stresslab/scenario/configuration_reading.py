@@ -1,0 +1,151 @@
+"""The configurations that a scenario adds: their pools, against the book."""
+
+from __future__ import annotations
+
+import math
+
+from stresslab.book.book import Book
+from stresslab.book.configuration import Configuration, Pool
+from stresslab.book.configurations import CROSS, STANDARD, configuration
+from stresslab.book.reading import BookDraft
+from stresslab.book.wallet import ROUNDING, initial_margin, leverage_problem, money
+from stresslab.documents.findings import Document, Findings
+from stresslab.documents.names import shown, suggestion
+from stresslab.documents.places import KeyPath
+from stresslab.documents.reading import check_table, key_meant, keys_of, tables_in_list
+from stresslab.scenario.tables import ConfigurationTable, PoolTable
+
+PlacedPool = tuple[KeyPath, Pool]
+
+
+def read_configurations(
+    document: Document, at: KeyPath, draft: BookDraft | None, findings: Findings
+) -> list[tuple[str, list[PlacedPool]]]:
+    """Check the list ``[[configuration]]`` against the book.
+
+    Parameters
+    ----------
+    document, at : Document and path
+        The scenario and its list.
+    draft : BookDraft or None
+        The book as far as it could be read; without one, pools are checked by themselves.
+    findings : Findings
+        Takes the faults.
+
+    Returns
+    -------
+    list of (str, list of (path, Pool))
+        Names and pools without a fault.
+    """
+    if at[0] not in document.data:
+        return []
+    names: dict[str, int] = {}
+    read = []
+    for path in tables_in_list(document, at, findings):
+        table = check_table(document, path, ConfigurationTable, findings)
+        raw = document.at(path)
+        known = keys_of(ConfigurationTable)
+        name_at = (*path, key_meant(raw, "name", known))
+        name = document.at(name_at)
+        if isinstance(name, str):
+            _check_name(document, name_at, name, names, findings)
+        pools_at = (*path, key_meant(raw, "pools", known))
+        pools = _pools(document, pools_at, draft, findings) if pools_at[-1] in raw else []
+        if draft is not None and pools:
+            _check_rest(document, pools_at, [pool for _, pool in pools], draft, findings)
+        if table is not None:
+            read.append((table.name, pools))
+    return read
+
+
+def _check_name(document: Document, at: KeyPath, name: str, names: dict[str, int], findings: Findings) -> None:
+    if name in STANDARD:
+        findings.fault(document, at, f"the name {shown(name)} is taken: every run evaluates it", "give it another name")
+    elif name in names:
+        problem = f"the configuration {shown(name)} stands twice, first in line {names[name]}"
+        findings.fault(document, at, problem, "give each configuration its own name")
+    names.setdefault(name, document.places.value(at).line)
+
+
+def _pools(document: Document, at: KeyPath, draft: BookDraft | None, findings: Findings) -> list[PlacedPool]:
+    if document.at(at) == []:
+        findings.fault(
+            document, at, "the configuration names no pool", "name a pool, or leave it out: it would be all_cross"
+        )
+    names: set[str] = set()
+    homes: dict[str, str] = {}
+    pools = []
+    for path in tables_in_list(document, at, findings):
+        table = check_table(document, path, PoolTable, findings)
+        if table is None:
+            continue
+        before = len(findings.faults)
+        _check_pool_name(document, path, table, names, draft, findings)
+        for index, position in enumerate(table.positions):
+            place = (*path, "positions", index)
+            if draft is not None and position not in draft.ids:
+                remedy = suggestion(position, draft.ids, "positions")
+                findings.fault(document, place, f"the book holds no position {shown(position)}", remedy)
+            elif position in homes:
+                problem = f"the position {shown(position)} stands already in the pool {shown(homes[position])}"
+                findings.fault(document, place, problem, "a position belongs to one pool of a configuration")
+            homes.setdefault(position, table.name)
+        if draft is not None and len(findings.faults) == before:
+            pool = Pool(
+                table.name, tuple(sorted(draft.ids[position] for position in table.positions)), table.collateral
+            )
+            _check_leverage(document, path, pool, draft, findings)
+            pools.append((path, pool))
+    return pools
+
+
+def _check_pool_name(
+    document: Document, at: KeyPath, table: PoolTable, names: set[str], draft: BookDraft | None, findings: Findings
+) -> None:
+    place = (*at, "name")
+    if table.name == CROSS:
+        problem = 'the name "cross" is taken by the pool of all positions that no pool names'
+        findings.fault(document, place, problem, "give the pool another name")
+    elif table.name in names:
+        findings.fault(document, place, f"the pool {shown(table.name)} stands twice", "give each pool its own name")
+    elif draft is not None and table.name in draft.ids and table.positions != [table.name]:
+        problem = f"the pool bears the id of the position {shown(table.name)}, but does not hold just that position"
+        findings.fault(document, place, problem, "give the pool another name")
+    names.add(table.name)
+
+
+def _check_leverage(document: Document, at: KeyPath, pool: Pool, draft: BookDraft, findings: Findings) -> None:
+    members = [draft.positions[index] for index in pool.positions]
+    positions = [position for position in members if position is not None]
+    if len(positions) < len(members):
+        return
+    place = (*at, "collateral")
+    if len(positions) == 1:
+        refusal = leverage_problem(positions[0], pool.collateral)
+        if refusal is not None:
+            findings.fault(document, place, *refusal)
+        return
+    needed = math.fsum(initial_margin(position, position.entry_price) for position in positions)
+    if needed > pool.collateral * (1.0 + ROUNDING):
+        problem = f"the pool's collateral of {money(pool.collateral)} is below its initial margin of {money(needed)}"
+        findings.notice(document, place, problem, "the venue would not let these positions be opened; the run goes on")
+
+
+def _check_rest(document: Document, at: KeyPath, pools: list[Pool], draft: BookDraft, findings: Findings) -> None:
+    if draft.wallet_balance is None:
+        return
+    wallet = draft.wallet_balance
+    total = math.fsum(pool.collateral for pool in pools)
+    named = {index for pool in pools for index in pool.positions}
+    left = len(draft.paths) - len(named)
+    if total > wallet * (1.0 + ROUNDING):
+        problem = f"the pools take {money(total)}, above the wallet balance of {money(wallet)}"
+        findings.fault(document, at, problem, "lower the pools' collateral")
+    elif left and total >= wallet * (1.0 - ROUNDING):
+        problem = f"the pools take the whole wallet, and none is left for the {left} positions outside of them"
+        findings.fault(document, at, problem, "lower the pools' collateral, or name every position")
+
+
+def build_configurations(book: Book, read: list[tuple[str, list[PlacedPool]]]) -> tuple[Configuration, ...]:
+    """Configurations of a marked book from pools that were checked."""
+    return tuple(configuration(book, name, [pool for _, pool in pools]) for name, pools in read)

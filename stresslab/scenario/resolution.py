@@ -1,0 +1,116 @@
+"""The resolved question as plain data, and its identity."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from stresslab.book.book import Book, Position
+from stresslab.book.configuration import Configuration
+from stresslab.market.specification import MarketSpecification
+from stresslab.scenario.scenario import Scenario
+from stresslab.venues.pack import RulePack, Symbol
+
+
+def resolved(scenario: Scenario) -> dict[str, Any]:
+    """The whole question with every default filled in, as data that JSON can hold.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        Read and checked.
+
+    Returns
+    -------
+    dict
+        Names, book, rules of the symbols held, configurations, market, time grid, paths and seed. Comments, the order
+        of keys and the way figures are written in the files do not show in it.
+    """
+    return {
+        "name": scenario.name,
+        "horizon": scenario.horizon,
+        "step": scenario.step,
+        "steps": scenario.steps,
+        "paths": scenario.paths,
+        "seed": scenario.seed,
+        "market": _market(scenario.market),
+        "book": _book(scenario.book),
+        "venue": _venue(scenario.book),
+        "configurations": [_configuration(configuration, scenario.book) for configuration in scenario.configurations],
+    }
+
+
+def identity(scenario: Scenario) -> str:
+    """SHA-256 of the resolved question's canonical JSON, in hexadecimal digits."""
+    text = json.dumps(resolved(scenario), sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def _market(market: MarketSpecification) -> dict[str, Any]:
+    return {
+        "model": market.model,
+        "assets": list(market.assets),
+        "start_prices": market.start_prices.tolist(),
+        "volatilities": market.volatilities.tolist(),
+        "drifts": market.drifts.tolist(),
+        "correlation": market.correlation.tolist(),
+        "parameters": dict(market.extra),
+    }
+
+
+def _book(book: Book) -> dict[str, Any]:
+    return {
+        "name": book.name,
+        "currency": book.currency,
+        "wallet_balance": book.wallet_balance,
+        "positions": [_position(position) for position in book.positions],
+    }
+
+
+def _position(position: Position) -> dict[str, Any]:
+    return {
+        "id": position.id,
+        "symbol": position.symbol.name,
+        "quantity": position.quantity,
+        "entry_price": position.entry_price,
+        "mark_price": position.mark_price,
+        "margin": position.margin,
+        "collateral": position.collateral,
+    }
+
+
+def _venue(book: Book) -> dict[str, Any]:
+    pack: RulePack = book.venue
+    held = {position.symbol.name: position.symbol for position in book.positions}
+    return {
+        "name": pack.name,
+        "effective": pack.effective.isoformat(),
+        "funding_interval": pack.funding_interval,
+        "liquidation_procedure": pack.liquidation_procedure,
+        "liquidation_fee_rate": pack.liquidation_fee_rate,
+        "remainder": pack.remainder,
+        "symbols": {name: _symbol(symbol) for name, symbol in held.items()},
+    }
+
+
+def _symbol(symbol: Symbol) -> dict[str, Any]:
+    return {
+        "underlying": symbol.underlying,
+        "contract": symbol.contract,
+        "floors": list(symbol.tiers.floors),
+        "maintenance_rates": list(symbol.tiers.maintenance_rates),
+        "maximal_leverages": list(symbol.tiers.maximal_leverages),
+    }
+
+
+def _configuration(configuration: Configuration, book: Book) -> dict[str, Any]:
+    pools = [
+        {
+            "name": pool.name,
+            "positions": [book.positions[index].id for index in pool.positions],
+            "collateral": pool.collateral,
+        }
+        for pool in configuration.pools
+    ]
+    return {"name": configuration.name, "pools": pools, "idle_cash": configuration.idle_cash}

@@ -1,0 +1,61 @@
+"""JSON Schemas of the files, for editors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+from stresslab.book.reading import BookFile
+from stresslab.documents.reading import keys_of
+from stresslab.market.models import MODELS
+from stresslab.scenario.tables import ScenarioFile
+from stresslab.venues.reading import PackFile
+
+Kind = Literal["scenario", "book", "venue"]
+
+_ROOTS: Mapping[str, type[BaseModel]] = MappingProxyType(
+    {"book": BookFile, "scenario": ScenarioFile, "venue": PackFile}
+)
+
+
+def json_schema(kind: Kind) -> dict[str, Any]:
+    """JSON Schema (draft 2020-12) of a kind of file.
+
+    Parameters
+    ----------
+    kind : {"scenario", "book", "venue"}
+        Which file.
+
+    Returns
+    -------
+    dict
+        With descriptions and examples for every key; unknown keys are not allowed, as in the reader.
+    """
+    schema = _cleaned(_ROOTS[kind].model_json_schema(by_alias=True))
+    if kind == "scenario":
+        market = schema["$defs"]["MarketTable"]
+        for model in MODELS.values():
+            fields = _cleaned(model.parameters.model_json_schema()).get("properties", {})
+            market["properties"].update({key: fields[key] for key in keys_of(model.parameters)})
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": f"stresslab {kind}"}
+
+
+def _cleaned(value: Any) -> Any:
+    """Without pydantic's own titles, and without null, which TOML cannot write."""
+    if isinstance(value, list):
+        return [_cleaned(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    cleaned = {key: _cleaned(item) for key, item in value.items() if not (key == "title" and isinstance(item, str))}
+    options = cleaned.get("anyOf")
+    if isinstance(options, list):
+        kept = [option for option in options if option != {"type": "null"}]
+        if len(kept) == 1:
+            del cleaned["anyOf"]
+            cleaned = {**kept[0], **cleaned}
+            if cleaned.get("default", ...) is None:
+                del cleaned["default"]
+    return cleaned

@@ -1,0 +1,98 @@
+"""The tables of a scenario's file: keys, types and ranges (DESIGN 7.2)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field, SkipValidation
+
+from stresslab.documents.fields import TABLE, Amount, Drift, Duration, Name, SchemaNumber, Volatility
+from stresslab.market.correlation import CorrelationTable
+from stresslab.market.models import MODELS
+
+MOST_PATHS = 1_000_000_000
+LARGEST_SEED = 2**63 - 1
+
+Paths = Annotated[int, Field(ge=1, le=MOST_PATHS)]
+Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
+
+
+class AssetTable(BaseModel):
+    """One asset of the market."""
+
+    model_config = TABLE
+    price: Annotated[
+        Amount | None, Field(description="Price at the start; default: the book's mark price.", examples=[61000])
+    ] = None
+    volatility: Annotated[
+        Volatility | None,
+        Field(
+            description="A year, of log returns; required without a calibration. 62 percent is 0.62.", examples=[0.62]
+        ),
+    ] = None
+    drift: Annotated[Drift | None, Field(description="A year; default: the calibration's, else 0.", examples=[0.0])] = (
+        None
+    )
+
+
+class MarketTable(BaseModel):
+    """Where prices go: a model, and its figures inline or from a calibration."""
+
+    model_config = TABLE
+    model: Annotated[
+        Name, Field(description="A price process.", examples=["gbm"], json_schema_extra={"enum": list(MODELS)})
+    ]
+    calibration: Annotated[
+        Name | None,
+        Field(
+            description="A shipped calibration, or a path to one that ends in .toml, relative to this file.",
+            examples=["binance-spot-eight-2024-06"],
+        ),
+    ] = None
+    assets: SkipValidation[dict[str, AssetTable]] = Field(
+        default={}, description="Figures by asset; beside a calibration they take its figures' place."
+    )
+    correlation: SkipValidation[CorrelationTable | None] = Field(
+        default=None, description="Required for several assets without a calibration."
+    )
+
+
+class PoolTable(BaseModel):
+    """Positions that share collateral."""
+
+    model_config = TABLE
+    name: Annotated[Name, Field(description="Unique name of the pool.", examples=["majors"])]
+    positions: Annotated[
+        list[Name], Field(min_length=1, description="Ids of positions.", examples=[["btc-long", "eth-short"]])
+    ]
+    collateral: Annotated[Amount, Field(description="Money behind the pool.", examples=[120000])]
+
+
+class ConfigurationTable(BaseModel):
+    """One more way to margin the book; positions in no pool named here form the cross pool."""
+
+    model_config = TABLE
+    name: Annotated[Name, Field(description="Unique name of the configuration.", examples=["hedge pooled"])]
+    pools: Annotated[SkipValidation[list[PoolTable]], Field(description="The pools, at least one.", min_length=1)]
+
+
+class ScenarioFile(BaseModel):
+    """A question to the simulator."""
+
+    model_config = TABLE
+    schema_number: Annotated[SchemaNumber, Field(alias="schema", description="Version of this format.", examples=[1])]
+    name: Annotated[Name, Field(description="Title of the review.", examples=["2026 Q3 review"])]
+    book: Annotated[Name, Field(description="Path of the book, relative to this file.", examples=["books/desk_a.toml"])]
+    horizon: Annotated[Duration, Field(description="Length of the simulation.", examples=["90d"])]
+    step: Annotated[Duration, Field(description="Length of a step; it divides the horizon.", examples=["1h"])]
+    paths: Annotated[Paths, Field(description="Number of paths.", examples=[100000])]
+    seed: Annotated[Seed, Field(description="Seed of all draws.", examples=[20260930])]
+    market: SkipValidation[MarketTable]
+    configuration: SkipValidation[list[ConfigurationTable]] = Field(
+        default=[], description="Further configurations beside as_booked, all_isolated and all_cross."
+    )
+    analysis: SkipValidation[dict[str, Any]] = Field(
+        default={},
+        description="Analyses beyond the plain pass; none are available in this version.",
+        json_schema_extra={"maxProperties": 0},
+    )
