@@ -35,7 +35,8 @@ def unrealized_pnl(quantity: float, entry_price: float, mark_price: float) -> fl
     float
         Money, positive for a profit.
     """
-    return quantity * (mark_price - entry_price)
+    # A short at its entry would otherwise show a profit of -0.0.
+    return quantity * (mark_price - entry_price) + 0.0
 
 
 def margin_ratio(equity: float, maintenance_margin: float) -> float:

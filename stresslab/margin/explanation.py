@@ -355,7 +355,7 @@ def _line(label: str, figure: str, terms: str) -> str:
 
 
 def _money(amount: float) -> str:
-    return f"{amount:,.2f}"
+    return f"{amount:z,.2f}"
 
 
 def _price(price: float) -> str:

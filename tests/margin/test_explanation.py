@@ -167,8 +167,12 @@ def test_marks_of_one_symbol_keep_their_ratio():
 
 
 def test_a_missing_mark_is_the_entry():
-    (leg,) = explain(book(10.0, position("a", FLAT, 1.0, 100.0)), [one_pool(10.0, 1)]).pools[0].positions
+    explanation = explain(book(10.0, position("a", FLAT, -1.0, 100.0)), [one_pool(10.0, 1)])
+    (leg,) = explanation.pools[0].positions
     assert (leg.mark_price, leg.unrealized_pnl) == (100.0, 0.0)
+    # Nothing is neither a profit nor a loss.
+    assert "-0.0" not in as_json(explanation)
+    assert "-0.0" not in as_text(explanation)
 
 
 def test_configurations_stand_in_order():
