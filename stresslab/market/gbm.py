@@ -63,7 +63,11 @@ class GeometricBrownianMotion(NamedTuple):
         """Advance the log prices by ``dt`` years."""
         deviation = self.volatility * dt**0.5
         log_price = state + (self.drift - 0.5 * self.volatility**2) * dt + deviation * (self.factor @ noise.normal)
-        return log_price, MarketStep(log_price, deviation, self.factor)
+        return log_price, MarketStep(state, log_price, deviation, self.factor)
+
+    def log_price(self, state: Array) -> Array:
+        """The state is the log price."""
+        return state
 
 
 def build(specification: MarketSpecification, step: float) -> GeometricBrownianMotion:

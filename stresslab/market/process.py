@@ -1,13 +1,15 @@
 """What a price process is: two pure functions over a block of paths, with parameters as leaves and noise as an argument.
 
-A process is a named tuple of arrays with four methods:
+A process is a named tuple of arrays with these methods:
 
 ``draw(keys, counter)``
     the noise of one step, a pure function of the stream keys and the counter;
 ``init(paths)``
-    the state before the first step;
+    the state before the first step, on a block of paths;
 ``step(state, noise, dt)``
-    the state after a step of ``dt`` years, and the `MarketStep` that the margin engine sees.
+    the state after a step of ``dt`` years, and the `MarketStep` that the margin engine sees;
+``log_price(state)``
+    the log of price over start price that a state stands for.
 
 The path axis is last everywhere. Nothing that the next step does not need is kept in the state.
 """
@@ -49,8 +51,8 @@ class MarketStep(NamedTuple):
 
     Parameters
     ----------
-    log_price : jax.Array
-        Logarithm of price over start price at the end of the step, [asset, path].
+    start_log_price, log_price : jax.Array
+        Log of price over start price at the start and at the end of the step, [asset, path].
     deviation : jax.Array
         Standard deviation of the log return over this step, given what is known at its start, [asset, path or 1].
     factor : jax.Array
@@ -58,6 +60,7 @@ class MarketStep(NamedTuple):
         that the bridge needs.
     """
 
+    start_log_price: Array
     log_price: Array
     deviation: Array
     factor: Array
@@ -71,6 +74,8 @@ class Process(Protocol):
     def init(self, paths: int) -> Any: ...
 
     def step(self, state: Any, noise: Noise, dt: Array) -> tuple[Any, MarketStep]: ...
+
+    def log_price(self, state: Any) -> Array: ...
 
 
 def asset_streams(assets: Sequence[str]) -> tuple[str, ...]:

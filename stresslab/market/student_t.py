@@ -100,7 +100,11 @@ class StudentTDiffusion(NamedTuple):
         scale = jnp.exp(left + (place - below) * (right - left))
         deviation = self.volatility * dt**0.5 * scale
         log_price = state + (self.drift - 0.5 * self.volatility**2) * dt + deviation * (self.factor @ noise.normal)
-        return log_price, MarketStep(log_price, deviation, self.factor)
+        return log_price, MarketStep(state, log_price, deviation, self.factor)
+
+    def log_price(self, state: Array) -> Array:
+        """The state is the log price."""
+        return state
 
 
 def log_scale_table(degrees_of_freedom: float) -> NDArray[np.float64]:

@@ -1,0 +1,292 @@
+"""From configurations to arrays: the pools and stakes that the engine evaluates, each once.
+
+What a pool earns and requires does not depend on its collateral, so configurations that hold the same positions in one pool
+share that `pool`; a pool with a given collateral is a `stake`. A pool whose positions sit on one underlying is a
+*single-price* pool: its surplus is a concave function of one price, so it is liquidated where the price first leaves an
+interval, and its required collateral follows from the extremes of the price. Only the others need their surplus stepped.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stresslab.margin.closed_form import single_price_barriers, unrealized_pnl
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from jax import Array
+
+    from stresslab.book.book import Book
+    from stresslab.book.configuration import Configuration
+
+Bridge = Literal["every_pool", "single_price", "none"]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The shape of a problem: what is compiled in. Everything else is an array and may change without compiling again.
+
+    Parameters
+    ----------
+    bridge : {"every_pool", "single_price", "none"}
+        For which pools prices go on moving between grid points. The last two exist for tests and comparisons.
+    position_assets : tuple of int
+        Asset of each position.
+    rows : tuple of (int, int)
+        The extremes that are followed: (asset, +1 for the highest price or -1 for the lowest).
+    watches : tuple of int
+        Row of each barrier.
+    single_pools, several_pools : tuple of int
+        Places among all pools of the single-price pools and of those on several prices.
+    single_stakes : tuple of tuple of int
+        Watches (one or two) of each stake on a single-price pool.
+    several_stakes : tuple of int
+        Place among `several_pools` of the pool of each other stake.
+    stake_pools : tuple of int
+        Pool of each stake; single-price stakes come first.
+    legs : tuple of int
+        Positions that are in some pool on several prices.
+    """
+
+    bridge: Bridge
+    position_assets: tuple[int, ...]
+    rows: tuple[tuple[int, int], ...]
+    watches: tuple[int, ...]
+    single_pools: tuple[int, ...]
+    several_pools: tuple[int, ...]
+    single_stakes: tuple[tuple[int, ...], ...]
+    several_stakes: tuple[int, ...]
+    stake_pools: tuple[int, ...]
+    legs: tuple[int, ...]
+
+
+class PoolParameters(NamedTuple):
+    """The numbers of a problem, in the account's currency, float32.
+
+    Parameters
+    ----------
+    notional : jax.Array
+        Absolute position value at today's mark, [position, 1].
+    side : jax.Array
+        +1 long, -1 short, [position, 1].
+    pnl : jax.Array
+        Unrealized pnl at today's mark, [position, 1].
+    rate, amount : jax.Array
+        Maintenance rate and amount of every tier, [tier, position, 1]; short tables repeat their last tier.
+    floor, rate_rise : jax.Array
+        Where each tier begins and by how much its rate exceeds the one before, [tier, position, 1].
+    membership : jax.Array
+        1 where a position is in a pool, [pool, position].
+    collateral : jax.Array
+        Of each stake, [stake, 1].
+    barrier : jax.Array
+        Of each watch: row side times the log of price over start price at which its pool's surplus is 0, [watch, 1].
+    settlement : jax.Array
+        Of each watch: equity left after the liquidation fee at its barrier, [watch, 1].
+    fee_rate : jax.Array
+        Liquidation fee as a share of the notional closed, scalar.
+    returned : jax.Array
+        1 where the equity left after closing goes back to the account, 0 where the venue keeps it, scalar.
+    """
+
+    notional: Array
+    side: Array
+    pnl: Array
+    rate: Array
+    amount: Array
+    floor: Array
+    rate_rise: Array
+    membership: Array
+    collateral: Array
+    barrier: Array
+    settlement: Array
+    fee_rate: Array
+    returned: Array
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A book under several configurations, ready for the engine.
+
+    Parameters
+    ----------
+    layout : Layout
+        What is compiled in.
+    parameters : PoolParameters
+        What may change without compiling again.
+    pools : tuple of tuple of int
+        Positions of each distinct pool.
+    collaterals : numpy.ndarray
+        Collateral of each stake, [stake], float64.
+    configuration_stakes : tuple of tuple of int
+        For each configuration the stake behind each of its pools, in the configuration's order.
+    several_streams : tuple of str
+        Name of the stream of bridge draws of each pool on several prices, by the set of its members.
+    """
+
+    layout: Layout
+    parameters: PoolParameters
+    pools: tuple[tuple[int, ...], ...]
+    collaterals: NDArray[np.float64]
+    configuration_stakes: tuple[tuple[int, ...], ...]
+    several_streams: tuple[str, ...]
+
+
+def build_problem(
+    book: Book,
+    configurations: Sequence[Configuration],
+    assets: Sequence[str],
+    *,
+    bridge: Bridge = "every_pool",
+) -> Problem:
+    """Arrange a book and its configurations for the pool engine.
+
+    Parameters
+    ----------
+    book : Book
+        With the mark price of every position resolved.
+    configurations : sequence of Configuration
+        Partitions of its positions.
+    assets : sequence of str
+        Underlyings in the order of the market's asset axis.
+    bridge : {"every_pool", "single_price", "none"}
+        See `Layout`.
+
+    Returns
+    -------
+    Problem
+        Each pool and each stake once, however many configurations share it.
+    """
+    position_assets = tuple(assets.index(position.symbol.underlying) for position in book.positions)
+    pools = tuple(dict.fromkeys(pool.positions for configuration in configurations for pool in configuration.pools))
+    on_one_price = [len({position_assets[position] for position in pool}) == 1 for pool in pools]
+    single_pools = tuple(index for index, single in enumerate(on_one_price) if single)
+    several_pools = tuple(index for index, single in enumerate(on_one_price) if not single)
+
+    wanted = dict.fromkeys(
+        (pools.index(pool.positions), pool.collateral)
+        for configuration in configurations
+        for pool in configuration.pools
+    )
+    stakes = sorted(wanted, key=lambda stake: not on_one_price[stake[0]])
+    configuration_stakes = tuple(
+        tuple(stakes.index((pools.index(pool.positions), pool.collateral)) for pool in configuration.pools)
+        for configuration in configurations
+    )
+
+    watches = _Watches(book, position_assets)
+    single_stakes = tuple(watches.of(pools[pool], collateral) for pool, collateral in stakes if on_one_price[pool])
+    legs = tuple(sorted({position for pool in several_pools for position in pools[pool]}))
+    layout = Layout(
+        bridge=bridge,
+        position_assets=position_assets,
+        rows=tuple(watches.rows),
+        watches=tuple(watches.row_of_watch),
+        single_pools=single_pools,
+        several_pools=several_pools,
+        single_stakes=single_stakes,
+        several_stakes=tuple(several_pools.index(pool) for pool, _ in stakes if not on_one_price[pool]),
+        stake_pools=tuple(pool for pool, _ in stakes),
+        legs=legs,
+    )
+    collaterals = np.array([collateral for _, collateral in stakes], dtype=np.float64)
+    membership = np.array([[position in pool for position in range(len(book.positions))] for pool in pools], np.float64)
+    parameters = PoolParameters(
+        **_position_arrays(book),
+        membership=_single(membership),
+        collateral=_single(collaterals[:, None]),
+        barrier=_single(np.array(watches.barriers)[:, None]),
+        settlement=_single(np.array(watches.settlements)[:, None]),
+        fee_rate=_single(book.venue.liquidation_fee_rate),
+        returned=_single(book.venue.remainder == "returned"),
+    )
+    streams = tuple(
+        "pool:" + "\x1f".join(sorted(book.positions[position].id for position in pools[pool]))
+        for pool in several_pools
+    )
+    return Problem(layout, parameters, pools, collaterals, configuration_stakes, streams)
+
+
+def _single(values: object) -> Array:
+    return np.asarray(values, dtype=np.float32)  # type: ignore[return-value]
+
+
+def _mark(book: Book, position: int) -> float:
+    mark = book.positions[position].mark_price
+    assert mark is not None, "the scenario resolves every mark price before a problem is built"
+    return mark
+
+
+def _position_arrays(book: Book) -> dict[str, Array]:
+    marks = np.array([_mark(book, index) for index in range(len(book.positions))])
+    quantities = np.array([position.quantity for position in book.positions])
+    entries = np.array([position.entry_price for position in book.positions])
+    tables = [position.symbol.tiers for position in book.positions]
+    depth = max(len(table.floors) for table in tables)
+
+    def padded(values: tuple[float, ...]) -> list[float]:
+        return list(values) + [values[-1]] * (depth - len(values))
+
+    # A repeated last tier adds the same line again to the maximum, and a rise of zero to the slope.
+    rates = np.array([padded(table.maintenance_rates) for table in tables]).T
+    return {
+        "notional": _single((np.abs(quantities) * marks)[:, None]),
+        "side": _single(np.sign(quantities)[:, None]),
+        "pnl": _single((quantities * (marks - entries))[:, None]),
+        "rate": _single(rates[:, :, None]),
+        "amount": _single(np.array([padded(table.maintenance_amounts) for table in tables]).T[:, :, None]),
+        "floor": _single(np.array([padded(table.floors) for table in tables]).T[:, :, None]),
+        "rate_rise": _single(np.diff(rates, axis=0, prepend=0.0)[:, :, None]),
+    }
+
+
+class _Watches:
+    """Collects the barriers of single-price stakes and the extremes that they need."""
+
+    def __init__(self, book: Book, position_assets: tuple[int, ...]) -> None:
+        self.book = book
+        self.position_assets = position_assets
+        self.rows: list[tuple[int, int]] = []
+        self.row_of_watch: list[int] = []
+        self.barriers: list[float] = []
+        self.settlements: list[float] = []
+
+    def of(self, pool: tuple[int, ...], collateral: float) -> tuple[int, ...]:
+        positions = [self.book.positions[index] for index in pool]
+        marks = [_mark(self.book, index) for index in pool]
+        lower, upper = single_price_barriers(
+            [position.quantity for position in positions],
+            [position.entry_price for position in positions],
+            marks,
+            [position.symbol.tiers for position in positions],
+            collateral,
+        )
+        sides = ((-1, lower), (+1, upper))
+        if len(pool) == 1:
+            # One position has one barrier at most; the other side can never matter.
+            sides = (sides[0],) if positions[0].quantity > 0 else (sides[1],)
+        return tuple(self._watch(pool, marks, side, ratio, collateral) for side, ratio in sides)
+
+    def _watch(self, pool: tuple[int, ...], marks: list[float], side: int, ratio: float, collateral: float) -> int:
+        row = (self.position_assets[pool[0]], side)
+        if row not in self.rows:
+            self.rows.append(row)
+        reachable = 0.0 < ratio < np.inf
+        self.row_of_watch.append(self.rows.index(row))
+        self.barriers.append(side * np.log(ratio) if reachable else np.inf)
+        self.settlements.append(self._settlement(pool, marks, ratio, collateral) if reachable else 0.0)
+        return len(self.barriers) - 1
+
+    def _settlement(self, pool: tuple[int, ...], marks: list[float], ratio: float, collateral: float) -> float:
+        """Equity left after the fee at a barrier; it is the maintenance requirement there, unless today is already below it."""
+        equity, notional = collateral, 0.0
+        for index, mark in zip(pool, marks, strict=True):
+            position = self.book.positions[index]
+            equity += unrealized_pnl(position.quantity, position.entry_price, mark * ratio)
+            notional += abs(position.quantity) * mark * ratio
+        return equity - self.book.venue.liquidation_fee_rate * notional

@@ -1,0 +1,113 @@
+"""One block of paths from the first step to the last: market, margin and folds in one compiled program."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array, lax
+
+from stresslab.margin import pool_engine
+from stresslab.margin.pool_engine import Outcome
+from stresslab.margin.problem import Layout, PoolParameters
+from stresslab.market import noise
+
+# Chosen by measurement: a block of this many paths stays in the cache. It belongs to a run's identity.
+BLOCK_WIDTH = 1024
+
+# Margin ratios are counted above these edges at every snapshot; quantiles are read off the counts.
+RATIO_EDGES = np.geomspace(1.0, 1000.0, 129)[:-1].astype(np.float32)
+
+
+# Wide vectors where the processor has them: a third faster than the compiler's own choice.
+_COMPILER_OPTIONS = {"xla_cpu_prefer_vector_width": 512}
+
+
+class Grid(NamedTuple):
+    """The steps of a run.
+
+    Parameters
+    ----------
+    dt : jax.Array
+        Length of a step in years, float32 scalar.
+    snapshots : jax.Array
+        Steps after which margin ratios are counted, rising, [snapshot], int32; the last is the number of steps.
+    """
+
+    dt: Array
+    snapshots: Array
+
+
+class Streams(NamedTuple):
+    """Keys of all draws, uint32, [stream, 2]: the process's own, and one for each pool on several prices."""
+
+    process: Array
+    pools: Array
+
+
+class BlockResult(NamedTuple):
+    """What a block of paths leaves behind.
+
+    Parameters
+    ----------
+    outcome : Outcome
+        Per path.
+    ratio_counts : jax.Array
+        Paths whose margin ratio is above each edge, [snapshot, stake, edge], int32.
+    """
+
+    outcome: Outcome
+    ratio_counts: Array
+
+
+@partial(jax.jit, static_argnames=("layout",), compiler_options=_COMPILER_OPTIONS)
+def simulate_block(
+    layout: Layout,
+    parameters: PoolParameters,
+    process: Any,
+    streams: Streams,
+    grid: Grid,
+    first_path: Array,
+    valid: Array,
+) -> BlockResult:
+    """Simulate paths ``first_path`` to ``first_path + BLOCK_WIDTH - 1``.
+
+    Parameters
+    ----------
+    layout, parameters : Layout, PoolParameters
+        The margin problem.
+    process : pytree
+        The market, see `stresslab.market.process`.
+    streams, grid : Streams, Grid
+        Draws and steps.
+    first_path : jax.Array
+        uint32 scalar.
+    valid : jax.Array
+        Number of leading paths that belong to the run, int32 scalar; the others are left out of counts.
+    """
+    path = first_path + jnp.arange(BLOCK_WIDTH, dtype=jnp.uint32)
+    edges = jnp.asarray(RATIO_EDGES)
+    counted = (jnp.arange(BLOCK_WIDTH) < valid).astype(jnp.float32)
+
+    def step(index: Array, carry: tuple[Any, pool_engine.Account]) -> tuple[Any, pool_engine.Account]:
+        state, account = carry
+        counter = noise.Counter(path, index.astype(jnp.uint32))
+        draws = process.draw(streams.process, counter)
+        state, market = process.step(state, draws, grid.dt)
+        pool_bridge = noise.uniform(noise.words(streams.pools, counter)[0]) if layout.several_pools else None
+        return state, pool_engine.step(layout, parameters, account, market, draws.bridge, pool_bridge)
+
+    def snapshot(carry: Any, bounds: tuple[Array, Array]) -> tuple[Any, Array]:
+        state, account = lax.fori_loop(bounds[0], bounds[1], step, carry)
+        ratios = pool_engine.margin_ratios(layout, parameters, account, process.log_price(state), bounds[1])
+        above = jnp.where(counted > 0, ratios, 0.0)[:, :, None] > edges
+        return (state, account), above.sum(axis=1, dtype=jnp.int32)
+
+    state = process.init(BLOCK_WIDTH)
+    account = pool_engine.init(layout, parameters, BLOCK_WIDTH)
+    starts = jnp.concatenate([jnp.zeros(1, jnp.int32), grid.snapshots[:-1]])
+    (state, account), counts = lax.scan(snapshot, (state, account), (starts, grid.snapshots))
+    return BlockResult(pool_engine.finalize(layout, parameters, account, process.log_price(state), grid.snapshots[-1]), counts)
