@@ -17,7 +17,7 @@ from stresslab.documents.findings import Document, Findings
 from stresslab.documents.kinds import is_kind
 from stresslab.documents.names import shown, suggestion
 from stresslab.documents.places import KeyPath
-from stresslab.documents.reading import check_table, key_meant, keys_of, open_document, tables_in_list
+from stresslab.documents.reading import check_table, key_meant, keys_of, open_document, reference_at, tables_in_list
 from stresslab.venues.pack import RulePack
 from stresslab.venues.reading import open_pack, pack_from
 
@@ -69,7 +69,8 @@ class BookFile(BaseModel):
         Amount, Field(description="All the account's collateral, isolated allocations included.", examples=[1000000])
     ]
     position: Annotated[
-        SkipValidation[list[PositionTable]], Field(description="The positions, at least one.", min_length=1)
+        SkipValidation[list[PositionTable]],
+        Field(description="The positions, at least one.", json_schema_extra={"minItems": 1}),
     ]
 
 
@@ -170,11 +171,11 @@ def _wallet_balance(document: Document, known: list[str]) -> float | None:
 
 
 def _pack(document: Document, known: list[str], findings: Findings) -> tuple[Document | None, RulePack | None]:
-    key = key_meant(document.data, "venue", known)
-    reference = document.data.get(key)
-    if not isinstance(reference, str):
+    at = (key_meant(document.data, "venue", known),)
+    reference = reference_at(document, at)
+    if reference is None:
         return None, None  # the book's own table says so
-    opened = open_pack(reference, document, (key,), findings)
+    opened = open_pack(reference, document, at, findings)
     return opened, None if opened is None else pack_from(opened, findings)
 
 

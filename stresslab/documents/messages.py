@@ -15,7 +15,7 @@ from stresslab.documents.names import shown, suggestion
 _KINDS: Mapping[type, str] = {
     bool: "true or false",
     int: "a whole number",
-    float: "a number",
+    float: "a decimal number",
     str: "text",
     list: "a list",
     dict: "a table",
@@ -25,7 +25,7 @@ _KINDS: Mapping[type, str] = {
 }
 _WANTED = {
     "string_type": (str, "put it in quotes"),
-    "int_type": (int, "write it in digits, without a point or an exponent"),
+    "int_type": (int, "write it in digits, without a point or an exponent, such as 100_000"),
     "float_type": (float, "write it as a number, without quotes"),
     "list_type": (list, "write it in brackets: [...]"),
     "tuple_type": (list, "write it in brackets: [...]"),
@@ -95,9 +95,10 @@ def words_for(details: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
 
 
 def _wrong_type(label: str, value: object, wanted: type, how: str) -> tuple[str, str]:
-    is_plain = isinstance(value, (str, int, float, bool))
-    given = kind_of_value(value) + (f" ({shown(value)})" if is_plain else "")
-    problem = f"{label} must be {_KINDS[wanted]}, but is {given}"
+    is_plain = isinstance(value, (str, int, float)) and not isinstance(value, bool)
+    given = f"{kind_of_value(value)}, {shown(value)}" if is_plain else kind_of_value(value)
+    what = "a number" if wanted is float else _KINDS[wanted]
+    problem = f"{label} must be {what}, but is {given}"
     if wanted is float and type(value) is int:
         return f"{label} is {number(value)}, too large for a number", "give a number of the size that markets have"
     if wanted is int and isinstance(value, float) and value.is_integer() and abs(value) < 1e15:

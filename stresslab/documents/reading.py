@@ -190,6 +190,12 @@ def check_unknown_keys(document: Document, at: KeyPath, known: list[str], findin
             findings.fault(document, (*at, key), f"unknown key {shown(key)}", remedy, key=True)
 
 
+def reference_at(document: Document, at: KeyPath) -> str | None:
+    """The name or path that a file states at a path; None where it states none that could be one."""
+    value = document.at(at)
+    return value if isinstance(value, str) and name_problem(value) is None else None
+
+
 def is_table(document: Document, at: KeyPath, findings: Findings) -> bool:
     """Whether a table stands at a path; anything else there is a fault."""
     value = document.at(at)

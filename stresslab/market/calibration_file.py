@@ -39,7 +39,9 @@ class CalibrationFile(BaseModel):
     model: Annotated[Name, Field(description="The model that was fitted.", examples=["student_t"])]
     as_of: Annotated[dt.date, Field(description="Last day of the history.", examples=[dt.date(2024, 6, 30)])]
     parameters: SkipValidation[dict[str, Any]] = Field(default={}, description="The model's own parameters.")
-    assets: SkipValidation[dict[str, AssetFigures]] = Field(description="Figures by asset.", min_length=1)
+    assets: SkipValidation[dict[str, AssetFigures]] = Field(
+        description="Figures by asset.", json_schema_extra={"minProperties": 1}
+    )
     correlation: SkipValidation[CorrelationTable] | None = None
     history: SkipValidation[dict[str, Any]] = Field(
         default={}, description="Where the figures come from, in free form."

@@ -51,8 +51,6 @@ def read_configurations(
             _check_name(document, name_at, name, names, findings)
         pools_at = (*path, key_meant(raw, "pools", known))
         pools = _pools(document, pools_at, draft, findings) if pools_at[-1] in raw else []
-        if draft is not None and pools:
-            _check_rest(document, pools_at, [pool for _, pool in pools], draft, findings)
         if table is not None:
             read.append((table.name, pools))
     return read
@@ -75,8 +73,12 @@ def _pools(document: Document, at: KeyPath, draft: BookDraft | None, findings: F
     names: set[str] = set()
     homes: dict[str, str] = {}
     pools = []
-    for path in tables_in_list(document, at, findings):
-        table = check_table(document, path, PoolTable, findings)
+    tables = [
+        (path, check_table(document, path, PoolTable, findings)) for path in tables_in_list(document, at, findings)
+    ]
+    if draft is not None and tables:
+        _check_rest(document, at, [table for _, table in tables if table is not None], draft, findings)
+    for path, table in tables:
         if table is None:
             continue
         before = len(findings.faults)
@@ -131,18 +133,17 @@ def _check_leverage(document: Document, at: KeyPath, pool: Pool, draft: BookDraf
         findings.notice(document, place, problem, "the venue would not let these positions be opened; the run goes on")
 
 
-def _check_rest(document: Document, at: KeyPath, pools: list[Pool], draft: BookDraft, findings: Findings) -> None:
+def _check_rest(document: Document, at: KeyPath, pools: list[PoolTable], draft: BookDraft, findings: Findings) -> None:
     if draft.wallet_balance is None:
         return
     wallet = draft.wallet_balance
     total = math.fsum(pool.collateral for pool in pools)
-    named = {index for pool in pools for index in pool.positions}
-    left = len(draft.paths) - len(named)
+    left = len(draft.ids.keys() - {position for pool in pools for position in pool.positions})
     if total > wallet * (1.0 + ROUNDING):
         problem = f"the pools take {money(total)}, above the wallet balance of {money(wallet)}"
         findings.fault(document, at, problem, "lower the pools' collateral")
-    elif left and total >= wallet * (1.0 - ROUNDING):
-        problem = f"the pools take the whole wallet, and none is left for the {left} positions outside of them"
+    elif left > 0 and total >= wallet * (1.0 - ROUNDING):
+        problem = f"the pools take the whole wallet, and nothing is left for {left} outside of them"
         findings.fault(document, at, problem, "lower the pools' collateral, or name every position")
 
 

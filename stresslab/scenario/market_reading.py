@@ -11,7 +11,7 @@ import numpy as np
 from stresslab.documents.findings import Document, Findings
 from stresslab.documents.names import closest, shown, suggestion
 from stresslab.documents.places import KeyPath
-from stresslab.documents.reading import check_table, check_values, is_table, key_meant, keys_of
+from stresslab.documents.reading import check_table, check_values, is_table, key_meant, keys_of, reference_at
 from stresslab.market.calibration_file import Calibration, calibration_from, open_calibration
 from stresslab.market.correlation import Correlation, read_correlation
 from stresslab.market.models import MODELS
@@ -66,10 +66,11 @@ class MarketDraft:
         """Start prices that the scenario states, by asset, with their places."""
         stated = {asset: table.price for asset, table in self.assets.items()}
         return {
-            asset: ((*self._asset_at(asset), "price"), price) for asset, price in stated.items() if price is not None
+            asset: ((*self.asset_at(asset), "price"), price) for asset, price in stated.items() if price is not None
         }
 
-    def _asset_at(self, asset: str) -> KeyPath:
+    def asset_at(self, asset: str) -> KeyPath:
+        """Where the scenario states an asset's figures."""
         return (*self.at, key_meant(self.document.at(self.at), "assets", _known(self.model)), asset)
 
 
@@ -85,8 +86,8 @@ def read_market(document: Document, at: KeyPath, findings: Findings) -> MarketDr
     known = _known(model)
     key = {name: key_meant(table, name, known) for name in ("calibration", "assets", "correlation")}
     calibration_document = calibration = None
-    reference = table.get(key["calibration"])
-    if isinstance(reference, str):
+    reference = reference_at(document, (*at, key["calibration"]))
+    if reference is not None:
         calibration_document = open_calibration(reference, document, (*at, key["calibration"]), findings)
         if calibration_document is not None:
             calibration = calibration_from(calibration_document, findings)
@@ -188,6 +189,11 @@ def complete_market(draft: MarketDraft, starts: Mapping[str, float], findings: F
     """
     before = len(findings.faults)
     assets = list(starts)
+    for asset in draft.assets:
+        meant = closest(asset, assets)
+        if asset not in assets and meant is not None and meant not in draft.assets:
+            problem = f"the book holds nothing on {shown(asset)}, so these figures are not used"
+            findings.notice(draft.document, draft.asset_at(asset), problem, f"did you mean {shown(meant)}?")
     volatilities = [_volatility(draft, asset, findings) for asset in assets]
     correlation = _correlation(draft, assets, findings)
     if len(findings.faults) > before or draft.model is None or draft.parameters is None or correlation is None:
@@ -213,7 +219,7 @@ def _volatility(draft: MarketDraft, asset: str, findings: Findings) -> float | N
         return None  # already a fault, or perhaps in the calibration, which is at fault
     if draft.calibration is not None and asset in draft.calibration.volatilities:
         return draft.calibration.volatilities[asset]
-    at = draft._asset_at(asset) if table is not None else draft.at
+    at = draft.asset_at(asset) if table is not None else draft.at
     if table is not None:
         findings.fault(
             draft.document, at, f"the volatility of {shown(asset)} is missing", "add volatility = 0.62 (a year)"
@@ -224,7 +230,7 @@ def _volatility(draft: MarketDraft, asset: str, findings: Findings) -> float | N
         if draft.calibration is not None
         else "the market does not hold"
     )
-    others = {*draft.assets, *(draft.calibration.volatilities if draft.calibration else ())}
+    others = {*draft.assets, *draft.faulty, *(draft.calibration.volatilities if draft.calibration else ())}
     near = closest(asset, others)
     hint = f", or did you mean {shown(asset)} where {shown(near)} stands?" if near is not None else ""
     problem = f"{where} the asset {shown(asset)}, which the book needs"

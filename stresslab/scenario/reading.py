@@ -19,7 +19,15 @@ from stresslab.documents.findings import Document, Findings
 from stresslab.documents.kinds import is_kind
 from stresslab.documents.names import shown
 from stresslab.documents.places import KeyPath
-from stresslab.documents.reading import check_table, check_values, is_table, key_meant, keys_of, open_document
+from stresslab.documents.reading import (
+    check_table,
+    check_values,
+    is_table,
+    key_meant,
+    keys_of,
+    open_document,
+    reference_at,
+)
 from stresslab.scenario.configuration_reading import PlacedPool, build_configurations, read_configurations
 from stresslab.scenario.market_reading import complete_market, read_market
 from stresslab.scenario.scenario import Scenario
@@ -113,8 +121,8 @@ def scenario_from(
 
 
 def _book(document: Document, at: KeyPath, findings: Findings) -> BookDraft | None:
-    reference = document.at(at)
-    if not isinstance(reference, str):
+    reference = reference_at(document, at)
+    if reference is None:
         return None  # the file's own table says so
     path = document.folder / reference
     opened = open_document(path, str(path), findings, (document, at))

@@ -36,7 +36,7 @@ def json_schema(kind: Kind) -> dict[str, Any]:
     """
     schema = _cleaned(_ROOTS[kind].model_json_schema(by_alias=True))
     if kind == "scenario":
-        market = schema["$defs"]["MarketTable"]
+        market = schema["properties"]["market"]
         for model in MODELS.values():
             fields = _cleaned(model.parameters.model_json_schema()).get("properties", {})
             market["properties"].update({key: fields[key] for key in keys_of(model.parameters)})

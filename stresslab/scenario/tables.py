@@ -73,7 +73,10 @@ class ConfigurationTable(BaseModel):
 
     model_config = TABLE
     name: Annotated[Name, Field(description="Unique name of the configuration.", examples=["hedge pooled"])]
-    pools: Annotated[SkipValidation[list[PoolTable]], Field(description="The pools, at least one.", min_length=1)]
+    pools: Annotated[
+        SkipValidation[list[PoolTable]],
+        Field(description="The pools, at least one.", json_schema_extra={"minItems": 1}),
+    ]
 
 
 class ScenarioFile(BaseModel):

@@ -72,6 +72,12 @@ def check_model_step(document: Document, model: str, grid: TimeGrid, findings: F
 
 
 def _nearest_divisors(horizon: int, step: int) -> list[int]:
-    below = next((length for length in range(step - 1, 0, -1) if horizon % length == 0), None)
-    above = next((length for length in range(step + 1, horizon + 1) if horizon % length == 0), None)
-    return [length for length in (below, above) if length is not None]
+    """Lengths next to a step that divide the horizon, in the step's own unit where there are such."""
+    for unit in (1440, 60, 1):
+        if step % unit == 0:
+            below = next((length for length in range(step - unit, 0, -unit) if horizon % length == 0), None)
+            above = next((length for length in range(step + unit, horizon + 1, unit) if horizon % length == 0), None)
+            found = [length for length in (below, above) if length is not None]
+            if found:
+                return found
+    return []

@@ -104,7 +104,7 @@ class PackFile(BaseModel):
     liquidation: SkipValidation[LiquidationTable]
     symbols: Annotated[
         SkipValidation[dict[str, SymbolTable]],
-        Field(description="The contracts by the venue's own names.", min_length=1),
+        Field(description="The contracts by the venue's own names.", json_schema_extra={"minProperties": 1}),
     ]
 
 
