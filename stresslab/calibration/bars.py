@@ -49,12 +49,12 @@ def to_times(
         times = np.asarray(parsed.dt.tz_localize(None).to_numpy(dtype="datetime64[ms]"))
         shifted = _offsets(column)
         if shifted.any():
-            problem = f"{shifted.sum()} times state another zone than UTC"
-            notices.append(Notice(path, int(lines[shifted][0]), 1, problem, "they were converted to UTC"))
+            problem = f"{plural(int(shifted.sum()), 'time')} in another zone than UTC"
+            notices.append(Notice(path, int(lines[shifted][0]), 1, problem, "converted to UTC"))
     if not bad.any():
         return times, [], notices
     first = int(np.flatnonzero(bad)[0])
-    problem = f"{bad.sum()} cells are no time, the first {_shown(column.iloc[first])}"
+    problem = f"{plural(int(bad.sum()), 'cell')} without a valid time, the first {_shown(column.iloc[first])}"
     remedy = "write UTC as 2024-06-30T23:00:00Z, or whole milliseconds since 1970"
     return times, [Fault(path, int(lines[first]), 1, problem, remedy)], notices
 
@@ -108,7 +108,7 @@ def detect_interval(path: str, times: NDArray[np.datetime64], lines: NDArray[np.
     astray = np.flatnonzero(milliseconds % interval)
     if len(astray):
         first = int(astray[0])
-        problem = f"{len(astray)} bars do not open on the grid of {interval // 60_000} minutes from midnight UTC"
+        problem = f"{plural(len(astray), 'bar')} off the grid of {interval // 60_000} minutes from midnight UTC"
         remedy = f"the first opens at {times[first]}; give bars on the grid, with times in UTC"
         raise InputError([Fault(path, int(lines[first]), 1, problem, remedy)])
     return interval // 1000
@@ -119,6 +119,11 @@ def find_gaps(times: NDArray[np.datetime64], interval: int) -> list[tuple[np.dat
     bar = np.timedelta64(interval * 1000, "ms")
     steps = np.diff(times) // bar
     return [(times[place] + bar, int(steps[place]) - 1) for place in np.flatnonzero(steps > 1)]
+
+
+def plural(count: int, noun: str) -> str:
+    """A count with its noun, such as ``1 bar`` or ``3 bars``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _format(column: pd.Series[Any]) -> str | None:

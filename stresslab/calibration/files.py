@@ -28,7 +28,7 @@ def calibrate_files(
     specifications : sequence of str
         ``FILE`` or ``ASSET=FILE``, one an asset; see `stresslab.calibration.history.read_history`.
     model : str
-        Name in the table of models.
+        One of `stresslab.calibration.fitting.FITTED_MODELS`.
     out : str or pathlib.Path
         The calibration's file, ending in ``.toml``.
     since, until : datetime.date, optional

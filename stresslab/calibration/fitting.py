@@ -15,8 +15,9 @@ from stresslab.calibration.correlation import Repair, nearest_correlation, pears
 from stresslab.calibration.history import History, cut
 from stresslab.calibration.returns import bar_returns, daily_returns
 from stresslab.documents.faults import Fault, InputError
-from stresslab.market.models import MODELS
 
+# The market models that this package knows how to fit.
+FITTED_MODELS = ("gbm", "student_t")
 DAYS_A_YEAR = 365
 _YEAR = DAYS_A_YEAR * 86_400
 # Degrees of freedom are sought where the variance exists and up to where the model's own range ends.
@@ -59,7 +60,7 @@ class Calibration:
     Parameters
     ----------
     model : str
-        Name in the table of models.
+        One of `FITTED_MODELS`.
     since, until : datetime.date
         First and last day whose returns count; the last is the as-of date.
     days : int
@@ -236,8 +237,9 @@ def _bar_volatility(window: History) -> float:
 
 
 def _check(histories: tuple[History, ...], model: str) -> None:
-    if model not in MODELS:
-        raise InputError([Fault("--model", 1, 1, f"unknown model {model!r}", f"choose one of {', '.join(MODELS)}")])
+    if model not in FITTED_MODELS:
+        problem = f"no market model {model!r} can be fitted"
+        raise InputError([Fault("--model", 1, 1, problem, f"choose one of {', '.join(FITTED_MODELS)}")])
     if not histories:
         raise InputError([Fault("HISTORY", 1, 1, "no history is given", "give one file of bars an asset")])
     seen: dict[str, str] = {}

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from stresslab.calibration.bars import PRICES, detect_interval, find_gaps, to_prices, to_times
+from stresslab.calibration.bars import PRICES, detect_interval, find_gaps, plural, to_prices, to_times
 from stresslab.documents.faults import Fault, InputError, Notice
 
 _EXCHANGE_DUMP = (
@@ -131,13 +131,15 @@ def read_history(path: str | Path, asset: str | None = None) -> History:
             _notice(
                 name,
                 lines[missing][0],
-                f"{missing.sum()} bars have no price",
-                "they count as missing bars, and no return is taken across them",
+                f"{plural(int(missing.sum()), 'bar')} without a price",
+                "counted as missing, and no return is taken across them",
             )
         )
     times, prices, lines = times[~missing], prices[~missing], lines[~missing]
     if len(times) < 3:
-        raise InputError([Fault(name, 1, 1, f"only {len(times)} bars have a price", "a history needs at least 3 bars")])
+        raise InputError(
+            [Fault(name, 1, 1, f"{plural(len(times), 'bar')} with a price", "a history needs at least 3 bars")]
+        )
     steps = np.diff(times)
     if (steps < np.timedelta64(0, "ms")).any():
         backwards = np.flatnonzero(steps < np.timedelta64(0, "ms"))
@@ -145,8 +147,8 @@ def read_history(path: str | Path, asset: str | None = None) -> History:
             _notice(
                 name,
                 lines[backwards[0] + 1],
-                f"{len(backwards)} rows are earlier than the row before",
-                "they were sorted",
+                f"{plural(len(backwards), 'row')} earlier than the row before",
+                "sorted by time",
             )
         )
         order = np.argsort(times, kind="stable")
@@ -164,9 +166,9 @@ def read_history(path: str | Path, asset: str | None = None) -> History:
             _notice(
                 name,
                 lines[min(place, len(lines) - 1)],
-                f"{len(gaps)} gaps, {sum(gap.bars for gap in gaps)} bars missing; the longest lacks {longest.bars} "
-                f"bars from {_minute(longest.start)}",
-                "they were left open, and no return is taken across them",
+                f"{plural(len(gaps), 'gap')}, {plural(sum(gap.bars for gap in gaps), 'bar')} missing; "
+                f"the longest lacks {plural(longest.bars, 'bar')} from {_minute(longest.start)}",
+                "left open, and no return is taken across them",
             )
         )
     findings += _price_findings(name, times, prices, lines, interval)
@@ -317,13 +319,15 @@ def _without_duplicates(
     conflicts = again[(prices[again] != prices[again - 1]).any(axis=1)]
     if len(conflicts):
         first = conflicts[0]
-        problem = f"{len(conflicts)} times stand twice with different prices, the first {_minute(times[first])}"
+        problem = (
+            f"{plural(len(conflicts), 'bar')} given twice with different prices, the first {_minute(times[first])}"
+        )
         remedy = f"keep one of the bars (the other stands in line {lines[first - 1]})"
         raise InputError([Fault(name, int(lines[first]), 1, problem, remedy)])
     notice = _notice(
         name,
         lines[again[0]],
-        f"{len(again)} bars stand twice, the first {_minute(times[again[0]])}",
+        f"{plural(len(again), 'bar')} given twice, the first {_minute(times[again[0]])}",
         "the copies were dropped",
     )
     kept = np.ones(len(times), dtype=bool)
@@ -339,11 +343,13 @@ def _price_findings(
     crossed = np.flatnonzero((high < low) | (np.maximum(open_, close) > high) | (np.minimum(open_, close) < low))
     if len(crossed):
         problem = (
-            f"{len(crossed)} bars have a high below or a low above another of their prices, "
+            f"{plural(len(crossed), 'bar')} with a high below or a low above another of the prices, "
             f"the first {_minute(times[crossed[0]])}"
         )
         findings.append(
-            _notice(name, lines[crossed[0]], problem, "they were kept; volatilities and correlations use closes alone")
+            _notice(
+                name, lines[crossed[0]], problem, "kept as they are; volatilities and correlations use closes alone"
+            )
         )
     if (close == close[0]).all():
         raise InputError([Fault(name, int(lines[0]), 1, "the price never moves", "give a history of a traded asset")])

@@ -148,7 +148,7 @@ def check_target(path: str | Path) -> None:
 
 
 def calibration_summary(calibration: Calibration) -> str:
-    """The fit in a few lines of plain text: figures with standard errors, gaps, remarks."""
+    """The fit in a few lines of plain text: figures with standard errors, remarks, and what each history lacked."""
     estimate, errors = calibration.estimate, calibration.standard_errors
     lines = [f"{calibration.model}, {calibration.since} to {calibration.until}, {calibration.days} days"]
     width = max(len("asset"), *(len(asset) for asset in calibration.assets))
@@ -171,7 +171,8 @@ def calibration_summary(calibration: Calibration) -> str:
             f"standard errors {spread.min():.3f} to {spread.max():.3f}; "
             f"smallest eigenvalue {estimate.repair.smallest_eigenvalue:.5f}, repair {estimate.repair.distance:.5f}"
         )
-    return "\n".join([*lines, *calibration.remarks])
+    findings = [str(finding) for history in calibration.histories for finding in history.findings]
+    return "\n".join([*lines, *calibration.remarks, *findings])
 
 
 def _method(calibration: Calibration) -> str:

@@ -48,23 +48,23 @@ UNUSABLE = [
     (rows((3, "2024-01-01T03:00:00Z,10,20,-9,10")), 5, "low is not positive: '-9'"),
     (rows((1, "2024-01-01T01:00:00Z,10,20,9,ten")), 3, "close is no number: 'ten'"),
     (rows((1, "2024-01-01T01:00:00Z,10,inf,9,10")), 3, "high is not finite"),
-    (rows((4, "yesterday,10,20,9,10")), 6, "cells are no time, the first 'yesterday'"),
-    (rows((4, "01/02/2024 04:00,10,20,9,10")), 6, "cells are no time"),
-    (rows((4, ",10,20,9,10")), 6, "cells are no time, the first an empty cell"),
-    (rows((3, "2024-01-01T02:00:00Z,10,20,9,13")), 5, "stand twice with different prices"),
+    (rows((4, "yesterday,10,20,9,10")), 6, "1 cell without a valid time, the first 'yesterday'"),
+    (rows((4, "01/02/2024 04:00,10,20,9,10")), 6, "without a valid time"),
+    (rows((4, ",10,20,9,10")), 6, "1 cell without a valid time, the first an empty cell"),
+    (rows((3, "2024-01-01T02:00:00Z,10,20,9,13")), 5, "1 bar given twice with different prices"),
     (rows((3, "2024-01-01T03:00:00Z,10,20,9,13,99")), 5, "no table"),
-    (rows((3, "2024-01-01T02:17:00Z,10,20,9,13")), 5, "do not open on the grid of 60 minutes"),
-    (rows().replace(":00:00Z", ":30:00Z"), 2, "do not open on the grid"),
-    (rows(count=2), 1, "only 2 bars have a price"),
-    (HEADER, 1, "only 0 bars have a price"),
+    (rows((3, "2024-01-01T02:17:00Z,10,20,9,13")), 5, "1 bar off the grid of 60 minutes"),
+    (rows().replace(":00:00Z", ":30:00Z"), 2, "6 bars off the grid"),
+    (rows(count=2), 1, "2 bars with a price"),
+    (HEADER, 1, "0 bars with a price"),
     ("", 1, "no table"),
     ("ts,open,high,close\n2024-01-01,1,1,1\n", 1, "columns are missing: low"),
     ("date,open,high,low,close\n2024-01-01,1,1,1,1\n", 1, "columns are missing: ts (or open_time)"),
     ("ts,open,high,low,close,Close\n2024-01-01,1,1,1,1,1\n", 1, "columns stand twice: close"),
     (HEADER + "".join(f"2024-01-01T0{hour}:00:00Z,9,9,9,9\n" for hour in range(6)), 2, "the price never moves"),
     (HEADER + "".join(f"2024-01-01T00:{7 * k:02d}:00Z,9,9,9,{9 + k}\n" for k in range(6)), 2, "7 minutes apart"),
-    (HEADER + "".join(f"2024-01-0{k + 1}T08:00:00Z,9,9,9,{9 + k}\n" for k in range(6)), 2, "do not open on the grid"),
-    (HEADER + "".join(f"{k},9,9,9,{9 + k}\n" for k in range(6)), 2, "cells are no time"),
+    (HEADER + "".join(f"2024-01-0{k + 1}T08:00:00Z,9,9,9,{9 + k}\n" for k in range(6)), 2, "6 bars off the grid"),
+    (HEADER + "".join(f"{k},9,9,9,{9 + k}\n" for k in range(6)), 2, "without a valid time"),
 ]
 
 
@@ -87,20 +87,20 @@ def test_faults_of_several_columns_come_at_once(tmp_path: Path) -> None:
 
 # The edit, the closes that remain, the gaps as (first missing hour, bars), words of a finding and its line.
 IMPERFECT = [
-    ([(3, "")], [0, 1, 2, 4, 5], [(3, 1)], "1 gaps, 1 bars missing", 6),
+    ([(3, "")], [0, 1, 2, 4, 5], [(3, 1)], "1 gap, 1 bar missing", 6),
     ([(2, ""), (3, "")], [0, 1, 4, 5], [(2, 2)], "the longest lacks 2 bars from 2024-01-01 02:00 UTC", 6),
-    ([(3, "2024-01-01T03:00:00Z,10,20,9,")], [0, 1, 2, 4, 5], [(3, 1)], "1 bars have no price", 5),
-    ([(3, "2024-01-01T03:00:00Z,10,20,9,NaN")], [0, 1, 2, 4, 5], [(3, 1)], "1 bars have no price", 5),
-    ([(3, "2024-01-01T02:00:00Z,10,20,9,12")], [0, 1, 2, 4, 5], [(3, 1)], "1 bars stand twice", 5),
+    ([(3, "2024-01-01T03:00:00Z,10,20,9,")], [0, 1, 2, 4, 5], [(3, 1)], "1 bar without a price", 5),
+    ([(3, "2024-01-01T03:00:00Z,10,20,9,NaN")], [0, 1, 2, 4, 5], [(3, 1)], "1 bar without a price", 5),
+    ([(3, "2024-01-01T02:00:00Z,10,20,9,12")], [0, 1, 2, 4, 5], [(3, 1)], "1 bar given twice", 5),
     (
         [(1, "2024-01-01T02:00:00Z,10,20,9,12"), (2, "2024-01-01T01:00:00Z,10,20,9,11")],
         [0, 1, 2, 3, 4, 5],
         [],
-        "1 rows are earlier than the row before",
+        "1 row earlier than the row before",
         4,
     ),
-    ([(0, "2024-01-01T00:00:00Z,10,8,9,10")], [0, 1, 2, 3, 4, 5], [], "have a high below or a low above", 2),
-    ([(5, "2024-01-01T06:00:00+01:00,10,20,9,15")], [0, 1, 2, 3, 4, 5], [], "another zone than UTC", 7),
+    ([(0, "2024-01-01T00:00:00Z,10,8,9,10")], [0, 1, 2, 3, 4, 5], [], "1 bar with a high below or a low above", 2),
+    ([(5, "2024-01-01T06:00:00+01:00,10,20,9,15")], [0, 1, 2, 3, 4, 5], [], "1 time in another zone than UTC", 7),
 ]
 
 

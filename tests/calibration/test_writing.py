@@ -10,6 +10,7 @@ import pytest
 
 from stresslab.calibration.files import calibrate_files
 from stresslab.calibration.fitting import Calibration, calibrate
+from stresslab.calibration.history import read_history
 from stresslab.calibration.writing import calibration_summary, calibration_toml, write_calibration
 from stresslab.documents.faults import InputError
 from stresslab.market.models import MODELS
@@ -64,6 +65,18 @@ def test_the_summary_shows_figures_gaps_and_remarks(fit: Calibration) -> None:
     assert f"{fit.estimate.volatilities[0]:.4f}" in summary
     assert "degrees of freedom" in summary
     assert "Only 59 days" in summary
+
+
+def test_the_summary_tells_what_each_history_lacked(tmp_path: Path) -> None:
+    table = frame(PRICES[:, 0]).drop(index=[100, 101])
+    path = tmp_path / "BTC.csv"
+    table.to_csv(path, index=False)
+    summary = calibration_summary(calibrate([read_history(path)], "gbm"))
+    # Hour 100 of 2021 is 4 o'clock on 5 January; its row would be line 102.
+    assert f"{path}:102:1: 1 gap, 2 bars missing; the longest lacks 2 bars from 2021-01-05 04:00 UTC" in summary
+    table.take([*range(50), *range(49, len(table))]).to_csv(path, index=False)
+    summary = calibration_summary(calibrate([read_history(path)], "gbm"))
+    assert f"{path}:52:1: 1 bar given twice, the first 2021-01-03 01:00 UTC; the copies were dropped" in summary
 
 
 def test_the_file_is_replaced_whole_or_left_alone(
