@@ -45,6 +45,78 @@ def test_control_venues_does_import_numpy():
     assert "numpy" in imported_by(["venues"])
 
 
+BOOK = """schema = 1
+name = "One long"
+venue = "teaching"
+currency = "USDT"
+wallet_balance = 10_000
+
+[[position]]
+id = "btc"
+symbol = "BTCUSDT"
+quantity = 1.0
+entry_price = 100_000
+margin = "isolated"
+collateral = 10_000
+"""
+
+SCENARIO = """schema = 1
+name = "One long, thirty days"
+book = "book.toml"
+horizon = "30d"
+step = "8h"
+paths = 1_000
+seed = 3
+
+[market]
+model = "student_t"
+degrees_of_freedom = 4.0
+[market.assets.BTC]
+price = 100_000
+volatility = 0.6
+"""
+
+
+@pytest.fixture
+def scenario(tmp_path):
+    (tmp_path / "book.toml").write_text(BOOK)
+    (tmp_path / "scenario.toml").write_text(SCENARIO)
+    return tmp_path / "scenario.toml"
+
+
+def test_validate_imports_neither_jax_nor_xarray(scenario):
+    modules = imported_by(["validate", str(scenario)])
+    assert "pydantic" in modules
+    assert not modules & {"jax", "xarray", "matplotlib", "pandas", "scipy"}
+
+
+def test_validate_says_so_where_nothing_is_wrong(scenario, capsys):
+    assert cli.main(["validate", str(scenario)]) == 0
+    output = capsys.readouterr()
+    assert output.out == f"{scenario}: no fault\n"
+    assert output.err == ""
+
+
+def test_validate_tells_the_faults_of_all_files_at_once(scenario, capsys):
+    book = scenario.with_name("book.toml")
+    book.write_text(BOOK.replace("quantity = 1.0", "quantity = 0.0"))
+    scenario.write_text(SCENARIO.replace('"30d"', '"31h"'))
+    assert cli.main(["validate", str(scenario)]) == 2
+    output = capsys.readouterr()
+    assert output.out == ""
+    # Lines and columns counted in the texts above.
+    assert f"{scenario}:5:8: " in output.err
+    assert f"{book}:10:12: " in output.err
+
+
+def test_validate_warns_without_failing(scenario, capsys):
+    scenario.write_text(SCENARIO.replace("price = 100_000\n", ""))
+    assert cli.main(["validate", str(scenario)]) == 0
+    output = capsys.readouterr()
+    assert ": warning: " in output.err
+    assert output.out == f"{scenario}: no fault\n"
+
+
 def test_help_is_fast():
     def seconds() -> float:
         start = time.perf_counter()
@@ -127,22 +199,6 @@ def test_reader_that_has_seen_enough():
     command.stdout.close()
     _, errors = command.communicate()
     assert (command.returncode, errors) == (0, b"")
-
-
-BOOK = """schema = 1
-name = "One long"
-venue = "teaching"
-currency = "USDT"
-wallet_balance = 10_000
-
-[[position]]
-id = "btc"
-symbol = "BTCUSDT"
-quantity = 1.0
-entry_price = 100_000
-margin = "isolated"
-collateral = 10_000
-"""
 
 
 def test_explain_as_json(tmp_path, capsys):

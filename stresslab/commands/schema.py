@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import click
 
 
 @click.command()
 @click.argument("kind", type=click.Choice(["book", "scenario", "venue"]))
-def command(kind: str) -> None:
+def command(kind: Literal["book", "scenario", "venue"]) -> None:
     """Print the JSON Schema of a kind of file.
 
     Editors check and complete a TOML file whose first line names the schema, such as
