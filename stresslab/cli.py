@@ -100,11 +100,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         Exit status: 0 done, 1 stresslab is at fault, 2 the input is, 130 interrupted.
     """
+    words = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        status = cli.main(
-            args=None if arguments is None else list(arguments), prog_name="stresslab", standalone_mode=False
-        )
-        sys.stdout.flush()
+        # Not click's own way to run a group: that one decides on exit statuses itself.
+        with cli.make_context("stresslab", words) as context:
+            status = cli.invoke(context)
+    except click.exceptions.Exit as asked:
+        return asked.exit_code
     except InputError as error:
         print_faults(error.faults)
         return INPUT_FAULT
@@ -114,10 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         return INTERRUPTED
-    except (BrokenPipeError, SystemExit) as error:
-        # click turns a closed pipe into an exit of its own.
-        if not isinstance(error, BrokenPipeError) and not isinstance(error.__context__, BrokenPipeError):
-            raise
+    except BrokenPipeError:
         # The reader, such as `head`, has seen enough. Python would complain once more when it closes the stream.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE

@@ -9,10 +9,11 @@ import click
 @click.argument("book", metavar="BOOK")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def command(book: str, as_json: bool) -> None:
-    """Explain an account as it is booked, all isolated and all crossed.
+    """Explain each pool and price of an account, term by term.
 
-    For every pool: equity, maintenance requirement and margin ratio. For every position: the tier in force,
-    liquidation and bankruptcy price, with the terms that make them. Nothing is simulated.
+    The account is shown as it is booked, all isolated, and all crossed. For every pool: equity, maintenance requirement
+    and margin ratio. For every position: the tier in force, liquidation and bankruptcy price, with the terms that make
+    them. Nothing is simulated.
     """
     from stresslab.book.configurations import standard_configurations
     from stresslab.book.reading import read_book_and_notices
