@@ -14,9 +14,7 @@ _DAY = click.DateTime(["%Y-%m-%d"])
 @click.option("--model", required=True, metavar="NAME", help="The market model to fit, such as student_t.")
 @click.option("--out", required=True, metavar="FILE", help="The calibration to write, ending in .toml.")
 @click.option("--since", type=_DAY, metavar="DAY", help="First day to use, as 2021-07-01.")
-@click.option(
-    "--until", type=_DAY, metavar="DAY", help="Last day to use; by default all days that every history has."
-)
+@click.option("--until", type=_DAY, metavar="DAY", help="Last day to use; by default all days that every history has.")
 @click.option("--note", default="", metavar="TEXT", help="Kept in the file: why these histories and these days.")
 def command(
     histories: tuple[str, ...],
