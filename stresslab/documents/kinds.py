@@ -37,6 +37,9 @@ def is_kind(document: Document, wanted: Kind, findings: Findings) -> bool:
     if found is None or found == wanted or _MARKS[wanted] & document.data.keys():
         return True
     findings.fault(
-        document, (), f"this file is {_TITLES[found]}, not {_TITLES[wanted]}", f"name {_TITLES[wanted]} here"
+        document,
+        (),
+        f"this file is {_TITLES[found]}, not {_TITLES[wanted]}",
+        f"name {_TITLES[wanted]} where this file is named",
     )
     return False

@@ -50,7 +50,7 @@ def kind_of_value(value: object) -> str:
 
 def number(value: object) -> str:
     """A number as files write it, large whole ones with underscores."""
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+    if isinstance(value, float) and value.is_integer() and abs(value) <= 1e15:
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:_}" if abs(value) < 10**20 else f"about 10 to the {len(str(abs(value))) - 1}"

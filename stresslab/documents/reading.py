@@ -185,7 +185,7 @@ def key_meant(table: Mapping[str, Any], key: str, known: list[str]) -> str:
 def check_unknown_keys(document: Document, at: KeyPath, known: list[str], findings: Findings) -> None:
     """Each key of a table that is not known is a fault."""
     for key in document.at(at):
-        if key not in known:
+        if key not in known and name_problem(key) is None:
             remedy = suggestion(key, known, "keys")
             findings.fault(document, (*at, key), f"unknown key {shown(key)}", remedy, key=True)
 

@@ -1,0 +1,388 @@
+"""One edit, one fault: where it is placed and what its message says.
+
+The place is marked by hand in each row: by an arrow in the edited text, or by the passage at which something is missed.
+Every row asks for exactly one fault, so that no mistake drags others along.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from stresslab.documents.faults import InputError
+from stresslab.scenario.reading import read_scenario
+from stresslab.scenario.validation import validate_files
+from tests.scenario.files import CALIBRATED, TEXTS, edited, write
+
+ARROW = "►"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A passage of a file, what stands there instead, and words of the one fault that follows."""
+
+    file: str
+    old: str
+    new: str
+    words: tuple[str, ...]
+    at: str | None = None
+
+
+LAST = 'margin = "cross"\n'
+POOL = '{ name = "majors", positions = ["btc-long", "eth-short"], collateral = 120_000 }'
+TIERS = "  [0, 0.004, 0, 125],\n  [50_000, 0.005, 50, 100],\n  [250_000, 0.01, 1_300, 50],\n"
+
+
+def third(identifier: str) -> str:
+    """One more position of the book, under an id."""
+    figures = 'symbol = "ETHUSDT"\nquantity = 1\nentry_price = 3_300\nmark_price = 3_300\nmargin = "cross"\n'
+    return f"\n[[position]]\nid = {identifier}\n{figures}"
+
+
+ROWS = {
+    # scenario: keys and types
+    "schema": Row("scenario", "schema = 1", "schema = ►2", ("schema number 2 is not known", "schema = 1")),
+    "schema as text": Row("scenario", "schema = 1", 'schema = ►"1"', ("whole number", "write 1, without quotes")),
+    "unknown key": Row("scenario", "horizon =", "►horizn =", ('unknown key "horizn"', 'did you mean "horizon"?')),
+    "strange key": Row("scenario", "seed = 7", "seed = 7\n►zebra = 1", ('unknown key "zebra"', "the keys here are")),
+    "missing key": Row("scenario", 'horizon = "90d"\n', "", ("`horizon` is missing", 'horizon = "90d"'), at="schema"),
+    "missing table key": Row("scenario", 'model = "gbm"\n', "", ("`model` is missing", 'model = "gbm"'), at="[market]"),
+    "paths in powers": Row("scenario", "100_000", "►1e21", ("must be a whole number", "1e+21", "in digits")),
+    "paths with a point": Row("scenario", "100_000", "►100_000.0", ("must be a whole number", "write 100_000")),
+    "too many paths": Row("scenario", "100_000", "►1_000_000_000_000_000_000_000", ("above 1_000_000_000", "at most")),
+    "no paths": Row("scenario", "100_000", "►0", ("`paths` is 0, below 1", "at least 1")),
+    "negative seed": Row("scenario", "seed = 7", "seed = ►-7", ("`seed` is -7, below 0",)),
+    "seed is true": Row("scenario", "seed = 7", "seed = ►true", ("must be a whole number, but is true or false",)),
+    "seed too large": Row("scenario", "seed = 7", "seed = ►9_223_372_036_854_775_808", ("`seed`", "at most")),
+    "control character": Row("scenario", '"Quarterly review"', r'►"Quarterly\u0007"', ("a control character, U+0007",)),
+    "nul": Row("scenario", '"Quarterly review"', r'►"\u0000"', ("a control character, U+0000",)),
+    "private use": Row("scenario", '"Quarterly review"', '►"Q\ue000"', ("a private-use character, U+E000",)),
+    "invisible": Row("scenario", '"Quarterly review"', '►"Q\u202ereview"', ("invisible formatting", "U+202E")),
+    "empty name": Row("scenario", '"Quarterly review"', '►""', ("is empty",)),
+    "unprintable key": Row("scenario", "seed = 7", 'seed = 7\n►"s\\u0007d" = 7', ("a control character, U+0007",)),
+    # scenario: time
+    "bare number": Row("scenario", '"90d"', "►90", ("`horizon` must be text, but is a whole number", "in quotes")),
+    "unit in words": Row("scenario", '"90d"', '►"90 days"', ('"90 days" is not a duration', 'did you mean "90d"?')),
+    "weeks": Row("scenario", '"90d"', '►"2w"', ("is not a duration", '"14d"')),
+    "no time": Row("scenario", '"1h"', '►"0h"', ("lasts no time at all",)),
+    "fraction": Row("scenario", '"1h"', '►"1.5h"', ("is not a duration", "whole number")),
+    "step beyond horizon": Row("scenario", '"1h"', '►"91d"', ("step 91d is longer than the horizon 90d", "shorten")),
+    "step does not divide": Row(
+        "scenario", '"1h"', '►"7h"', ("step 7h does not divide the horizon 90d", '"6h" or "8h"')
+    ),
+    "steps without end": Row(
+        "scenario", 'horizon = "90d"\nstep = "1h"', 'horizon = "999999d"\nstep = ►"1m"', ("1_439_998_560 steps",)
+    ),
+    # scenario: market
+    "model": Row("scenario", '"gbm"', '►"gmb"', ('no model "gmb"', 'did you mean "gbm"?')),
+    "negative price": Row("scenario", "price = 61_000", "price = ►-61_000", ("`price` is -61_000, not above 0",)),
+    "price as text": Row(
+        "scenario", "price = 61_000", 'price = ►"61000"', ("must be a number", "write 61000, without quotes")
+    ),
+    "price of true": Row("scenario", "price = 61_000", "price = ►true", ("must be a number, but is true or false",)),
+    "nan": Row("scenario", "drift = 0.1", "drift = ►nan", ("`drift` is nan", "finite number")),
+    "infinity": Row("scenario", "volatility = 0.62", "volatility = ►inf", ("`volatility` is inf", "finite number")),
+    "percent": Row(
+        "scenario", "volatility = 0.62", "volatility = ►80", ("a volatility of 80", "above the limit of 10", "0.8")
+    ),
+    "negative volatility": Row(
+        "scenario", "volatility = 0.62", "volatility = ►-0.62", ("`volatility` is -0.62, below 0",)
+    ),
+    "missing volatility": Row(
+        "scenario",
+        "volatility = 0.78\n",
+        "",
+        ('the volatility of "ETH" is missing', "add volatility"),
+        at="[market.assets.ETH]",
+    ),
+    "missing asset": Row(
+        "scenario",
+        "[market.assets.ETH]\nvolatility = 0.78\n",
+        "",
+        ('does not hold the asset "ETH"', "[market.assets.ETH]"),
+        at="[market]",
+    ),
+    "unknown asset key": Row("scenario", "drift = 0.1", "►drfit = 0.1", ('unknown key "drfit"', '"drift"')),
+    "asset is no table": Row(
+        "scenario",
+        "[market.assets.ETH]\nvolatility = 0.78\n",
+        "[market.assets]\nETH = ►0.78\n",
+        ("`ETH` must be a table, but is a decimal number", "[market.assets.ETH]"),
+    ),
+    "no correlation": Row(
+        "scenario",
+        '[market.correlation]\nassets = ["BTC", "ETH"]\nmatrix = [[1.0, 0.82], [0.82, 1.0]]\n',
+        "",
+        ("several assets and no correlation", '[market.correlation] with assets = ["BTC", "ETH"]'),
+        at="[market]",
+    ),
+    "lacking pair": Row(
+        "scenario",
+        'assets = ["BTC", "ETH"]\nmatrix = [[1.0, 0.82], [0.82, 1.0]]',
+        'assets = ►["BTC", "SOL"]\nmatrix = [[1.0, 0.82], [0.82, 1.0]]',
+        ('the correlation lacks "ETH"',),
+    ),
+    "asset twice": Row("scenario", '["BTC", "ETH"]\nmatrix', '["BTC", ►"BTC"]\nmatrix', ('"BTC" stands twice',)),
+    "matrix not square": Row("scenario", "[0.82, 1.0]]", "►[0.82]]", ("row 2 has 1 entries for 2 assets",)),
+    "matrix too long": Row(
+        "scenario", "[[1.0, 0.82], [0.82, 1.0]]", "►[[1.0, 0.82]]", ("the matrix has 1 rows for 2 assets",)
+    ),
+    "diagonal": Row("scenario", "[0.82, 1.0]]", "[0.82, ►0.9]]", ("entry (2, 2) of the diagonal is 0.9",)),
+    "asymmetric": Row("scenario", "[0.82, 1.0]]", "[►0.81, 1.0]]", ("entry (2, 1) is 0.81", "entry (1, 2) is 0.82")),
+    "matrix entry as text": Row(
+        "scenario", "[0.82, 1.0]]", '[►"0.82", 1.0]]', ("`matrix`, entry 2, 1,", "must be a number")
+    ),
+    # Off-diagonal (0.9, 0.2, 0.9): smallest eigenvalue -0.17671 (METHODS, table of M47); 1 / 1.17671 = 0.84983.
+    "not semidefinite": Row(
+        "scenario",
+        'assets = ["BTC", "ETH"]\nmatrix = [[1.0, 0.82], [0.82, 1.0]]',
+        'assets = ["BTC", "ETH", "SOL"]\nmatrix = ►[[1.0, 0.9, 0.2], [0.9, 1.0, 0.9], [0.2, 0.9, 1.0]]',
+        ("not positive semidefinite", "-0.17671", "repair", "0.8498 or less"),
+    ),
+    "parameter of another model": Row(
+        "scenario", 'model = "gbm"', 'model = "gbm"\n►degrees_of_freedom = 4.0', ('unknown key "degrees_of_freedom"',)
+    ),
+    "missing parameter": Row(
+        "scenario", 'model = "gbm"', 'model = "student_t"', ("`degrees_of_freedom` is missing",), at="[market]"
+    ),
+    "parameter out of range": Row(
+        "scenario",
+        'model = "gbm"',
+        'model = "student_t"\ndegrees_of_freedom = ►2.0',
+        ("not above 2", "give a value above 2"),
+    ),
+    "step of the model": Row(
+        "scenario",
+        'step = "1h"\npaths = 100_000\nseed = 7\n\n[market]\nmodel = "gbm"',
+        'step = ►"10d"\npaths = 100_000\nseed = 7\n\n[market]\nmodel = "student_t"\ndegrees_of_freedom = 4.0',
+        ("cannot take steps of 10d", "divide a day"),
+    ),
+    "unknown calibration": Row(
+        "scenario",
+        'model = "gbm"',
+        'model = "gbm"\ncalibration = ►"binance-spot-eigth-2024-06"',
+        ('no calibration "binance-spot-eigth-2024-06"', 'did you mean "binance-spot-eight-2024-06"?'),
+    ),
+    "missing calibration file": Row(
+        "scenario", 'model = "gbm"', 'model = "gbm"\ncalibration = ►"calibraton.toml"', ("no file", "calibration.toml")
+    ),
+    "analysis": Row(
+        "scenario", "[[conf", "[analysis]\n►tornado = 20_000\n\n[[conf", ('no analysis "tornado"', "no analyses")
+    ),
+    # scenario: configurations
+    "missing book": Row("scenario", '"book.toml"', '►"bok.toml"', ("there is no file", "did you mean", "book.toml")),
+    "book is a folder": Row("scenario", '"book.toml"', '►"."', ("is a folder, not a file",)),
+    "taken configuration": Row("scenario", '"hedge pooled"', '►"as_booked"', ('"as_booked" is taken',)),
+    "configuration twice": Row(
+        "scenario",
+        "[[configuration]]",
+        '[[configuration]]\nname = "hedge pooled"\n'
+        'pools = [{ name = "a", positions = ["eth-short"], collateral = 50_000 }]\n[[configuration]]',
+        ('"hedge pooled" stands twice, first in line 25',),
+        at='"hedge pooled"\npools = [\n',
+    ),
+    "no pool": Row("scenario", f"[\n  {POOL},\n]", "►[]", ("names no pool",)),
+    "unknown position": Row(
+        "scenario", '"btc-long", "eth', '►"btc-lng", "eth', ('no position "btc-lng"', '"btc-long"')
+    ),
+    "position twice": Row(
+        "scenario", '"btc-long", "eth-short"', '"btc-long", ►"btc-long"', ('"btc-long" stands already',)
+    ),
+    "empty pool": Row("scenario", '["btc-long", "eth-short"]', "►[]", ("`positions` has 0 entries", "at least 1")),
+    "pool called cross": Row("scenario", '"majors"', '►"cross"', ('the name "cross" is taken',)),
+    "pool called as a position": Row("scenario", '"majors"', '►"btc-long"', ("does not hold just that position",)),
+    "pool above the wallet": Row(
+        "scenario", "120_000", "►1_200_000", ("1,200,000.00, above the wallet",), at="[\n  { name"
+    ),
+    "pool without collateral": Row("scenario", "120_000", "►0", ("`collateral` is 0, not above 0",)),
+    "nothing left": Row(
+        "scenario",
+        '["btc-long", "eth-short"], collateral = 120_000',
+        '["btc-long"], collateral = 1_000_000',
+        ("whole wallet",),
+        at="[\n  { name",
+    ),
+    "pool above the leverage": Row(
+        "scenario",
+        '["btc-long", "eth-short"], collateral = 120_000',
+        '["btc-long"], collateral = ►20_000',
+        ("leverage of 60.5", "the tier's limit of 50", "at least 24200.00"),  # 20 x 60,500 / 20,000, and / 50
+    ),
+    # book
+    "unknown venue": Row("book", '"pack.toml"', '►"binance-udsm"', ("no rule pack", 'did you mean "binance-usdm"?')),
+    "missing pack": Row("book", '"pack.toml"', '►"packs.toml"', ("there is no file", "pack.toml")),
+    "negative wallet": Row("book", "1_000_000", "►-1_000_000", ("`wallet_balance` is -1_000_000, not above 0",)),
+    "wallet too large": Row(
+        "book", "1_000_000", "►1e300", ("`wallet_balance` is 1e+300, above 1_000_000_000_000_000",)
+    ),
+    "wallet beyond a float": Row("book", "1_000_000", "►1" + "0" * 400, ("`wallet_balance`", "too large")),
+    "negative entry": Row("book", "60_500", "►-60_500", ("`entry_price` is -60_500, not above 0",)),
+    "zero quantity": Row("book", "quantity = 20.0", "quantity = ►0.0", ("the quantity is zero",)),
+    "margin word": Row("book", '"isolated"', '►"isolate"', ('`margin` is "isolate"', 'did you mean "isolated"?')),
+    "margin number": Row("book", '"isolated"', "►1", ("`margin` must be text", '"isolated", "cross"')),
+    "misspelled collateral": Row("book", "collateral = 50_000", "►colateral = 50_000", ("unknown key", '"collateral"')),
+    "lacking collateral": Row(
+        "book", "collateral = 50_000\n", "", ("`collateral` is missing", "isolated"), at="[[position]]"
+    ),
+    "unknown symbol": Row("book", '"BTCUSDT"', '►"BTCUSD"', ('lists no symbol "BTCUSD"', 'did you mean "BTCUSDT"?')),
+    "id twice": Row("book", LAST, LAST + third('►"btc-long"'), ('"btc-long" stands twice, first in line 8',)),
+    "id twice, written otherwise": Row(
+        "book", LAST, LAST + third('"é"') + third(r'►"e\u0301"'), ("stands twice, first in line 25",)
+    ),
+    "id cross": Row("book", LAST, LAST + third('►"cross"'), ('"cross" is taken',)),
+    "above the wallet": Row(
+        "book",
+        "collateral = 50_000",
+        "collateral = ►1_100_000",
+        ("1,100,000.00, above the wallet balance of 1,000,000.00",),
+    ),
+    "nothing for cross": Row(
+        "book",
+        "collateral = 50_000",
+        "collateral = 1_000_000",
+        ("none is left for the cross pool",),
+        at='[[position]]\nid = "eth',
+    ),
+    "cross collateral": Row(
+        "book",
+        '"cross"',
+        '"cross"\ncollateral = ►950_001',
+        ("950,001.00, above the cross pool's collateral of 950,000.00",),
+    ),
+    # 20 x 60,500 = 1,210,000 lies in the third tier, of maximal leverage 50: 24,200 is the least.
+    "leverage": Row("book", "collateral = 50_000", "collateral = ►24_000", ("leverage of 50.42", "at least 24200.00")),
+    "unknown position key": Row("book", "mark_price = 61_000", "►markprice = 61_000", ("unknown key", '"mark_price"')),
+    # rule pack
+    "first floor": Row(
+        "pack", "[0, 0.004, 0, 125]", "[►10, 0.004, 0, 125]", ("tier 1", "begins at 10", "begins at a notional of 0")
+    ),
+    "unsorted": Row("pack", "[250_000, 0.01", "[►40_000, 0.01", ("tier 3", "does not rise above 50,000", "sort")),
+    "rate of zero": Row("pack", "[[0, 0.005, 0, 100]]", "[[0, ►0, 0, 100]]", ("the maintenance rate is 0",)),
+    "falling rate": Row("pack", "[250_000, 0.01,", "[250_000, ►0.002,", ("falls from 0.005 to 0.002",)),
+    "rising leverage": Row("pack", "50, 100]", "50, ►130]", ("rises from 125 to 130",)),
+    "leverage above rate": Row("pack", "0, 125]", "0, ►251]", ("251 is above 1 / maintenance rate = 250",)),
+    "leverage below one": Row("pack", "1_300, 50]", "1_300, ►0.5]", ("maximal leverage is 0.5", "at least 1")),
+    # 50 + 250,000 x (0.01 - 0.005) = 1,300 (METHODS, table O1)
+    "amount": Row("pack", "1_300,", "►1_300.01,", ("amount 1,300.01 does not continue", "write 1300")),
+    "short row": Row(
+        "pack", "[[0, 0.005, 0, 100]]", "[►[0, 0.005, 0]]", ("`tiers`, entry 1, has 3 entries", "at least 4")
+    ),
+    "no tiers": Row("pack", f"[\n{TIERS}]", "►[]", ("`tiers` has 0 entries",)),
+    "inverse": Row(
+        "pack", '"linear"', '►"inverse"', ('contract "inverse" is not supported yet', 'supported are "linear"')
+    ),
+    "procedure": Row("pack", '"full"', '►"partial"', ('procedure "partial" is not supported yet', '"full"')),
+    "remainder": Row("pack", '"returned"', '►"forfeit"', ('`remainder` is "forfeit"', 'did you mean "forfeited"?')),
+    "fee": Row("pack", "fee_rate = 0.0", "fee_rate = ►1.0", ("`fee_rate` is 1, not below 1",)),
+    "effective": Row("pack", "2026-09-30", '►"2026-09-30"', ("`effective` must be a date", "without quotes")),
+    "no source": Row(
+        "pack", '"written by hand for tests"', '►" "', ("the text is empty", "where the figures come from")
+    ),
+    "interval": Row("pack", '"8h"', '►"8 hours"', ('did you mean "8h"?',)),
+    "no funding": Row("pack", '[funding]\ninterval = "8h"\n', "", ("`funding` is missing",), at="schema"),
+    "amount as text": Row(
+        "pack", "[0, 0.004, 0, 125]", '[0, 0.004, ►"0", 125]', ("`tiers`, entry 1, 3,", "must be a number")
+    ),
+    # syntax
+    "no equals sign": Row("book", "wallet_balance = 1", "wallet_balance ►1", ("not TOML", "write key = value")),
+    "open quote": Row("book", '"USDT"', '"USDT►', ("not TOML", "quote")),
+    "word without quotes": Row("book", '"USDT"', "►USDT", ("not TOML", "quotes")),
+    "impossible date": Row("pack", "2026-09-30", "►2026-02-30", ("not TOML", "2026-09-30")),
+}
+
+
+def placed(text: str, at: str | None) -> tuple[str, int, int]:
+    """The text without its arrow, and line and column of the arrow or of a passage."""
+    mark = ARROW if ARROW in text and at is None else at
+    assert mark is not None
+    offset = text.index(mark)
+    line = text[:offset].count("\n") + 1
+    column = offset - (text[:offset].rfind("\n") + 1) + 1
+    return text.replace(ARROW, ""), line, column
+
+
+@pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
+def test_each_fault_is_placed_and_told(row: Row, tmp_path: Path) -> None:
+    text, line, column = placed(edited(TEXTS[f"{row.file}.toml"], (row.old, row.new)), row.at)
+    path = write(tmp_path, **{row.file: text})
+    with pytest.raises(InputError) as raised:
+        read_scenario(path)
+    assert len(raised.value.faults) == 1, str(raised.value)
+    fault = raised.value.faults[0]
+    assert (Path(fault.path).name, fault.line, fault.column) == (f"{row.file}.toml", line, column)
+    for words in row.words:
+        assert words in str(fault)
+
+
+def test_the_unedited_files_have_no_fault(tmp_path: Path) -> None:
+    # The negative control of the table: what is reported comes from the edits alone.
+    assert validate_files([write(tmp_path), *(tmp_path / name for name in TEXTS)]) == ((), ())
+    assert validate_files([write(tmp_path, scenario=CALIBRATED)])[0] == ()
+
+
+def test_a_file_of_another_kind_is_one_fault(tmp_path: Path) -> None:
+    path = write(tmp_path, book=edited(TEXTS["book.toml"], ("pack.toml", "calibration.toml")))
+    (fault,) = validate_files([path])[0]
+    assert (Path(fault.path).name, fault.line, fault.column) == ("calibration.toml", 1, 1)
+    assert fault.problem == "this file is a calibration, not a venue's rule pack"
+
+
+CALIBRATION_ROWS = {
+    "model": Row("calibration", '"student_t"', '►"student"', ('no model "student"', 'did you mean "student_t"?')),
+    "percent": Row("calibration", "volatility = 0.6", "volatility = ►60", ("a volatility of 60", "write 0.6")),
+    "unknown key": Row("calibration", "drift = 0.2", "►drifft = 0.2", ("unknown key", '"drift"')),
+    "parameter": Row("calibration", "degrees_of_freedom = 4.0", "degrees_of_freedom = ►1.5", ("not above 2",)),
+    "no date": Row("calibration", "as_of = 2024-06-30\n", "", ("`as_of` is missing",), at="schema"),
+    "covered": Row(
+        "calibration", "[history]", "[assets.SOL]\nvolatility = 1.2\n[history]", ('lacks "SOL"',), at='["BTC", "ETH"]'
+    ),
+    "matrix": Row("calibration", "[0.7, 1.0]]", "[►0.6, 1.0]]", ("make the two equal",)),
+    "nan in history": Row("calibration", '"made up"', "►nan", ("`note` is nan",)),
+}
+
+
+@pytest.mark.parametrize("row", CALIBRATION_ROWS.values(), ids=CALIBRATION_ROWS)
+def test_each_fault_of_a_calibration(row: Row, tmp_path: Path) -> None:
+    text, line, column = placed(edited(TEXTS["calibration.toml"], (row.old, row.new)), row.at)
+    path = write(tmp_path, scenario=CALIBRATED, calibration=text)
+    (fault,) = validate_files([path])[0]
+    assert (Path(fault.path).name, fault.line, fault.column) == ("calibration.toml", line, column)
+    for words in row.words:
+        assert words in str(fault)
+
+
+def test_all_faults_of_all_files_come_at_once(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        scenario=edited(
+            TEXTS["scenario.toml"],
+            ("schema = 1", "schema = 3"),
+            ('"1h"', '"7h"'),
+            ("seed = 7", "sed = 7"),
+            ("0.62", "62"),
+            ("price = 61_000", "price = -1"),
+            ("[0.82, 1.0]]", "[0.82, nan]]"),
+            ('"btc-long", "eth', '"btc", "eth'),
+        ),
+        book=edited(TEXTS["book.toml"], ("20.0", "0"), ('"cross"', '"crossed"'), ('"BTCUSDT"', '"BTCUSD"')),
+        pack=edited(TEXTS["pack.toml"], ("1_300", "1_400"), ('"8h"', '"8"')),
+    )
+    # Lines counted by hand in the texts of tests/scenario/files.py.
+    expected = {
+        ("scenario.toml", 1),
+        ("scenario.toml", 5),
+        ("scenario.toml", 7),
+        ("scenario.toml", 13),
+        ("scenario.toml", 14),
+        ("scenario.toml", 22),
+        ("scenario.toml", 27),
+        ("book.toml", 10),
+        ("book.toml", 22),
+        ("pack.toml", 7),
+        ("pack.toml", 20),
+    }
+    faults = validate_files([path])[0]
+    assert {(Path(fault.path).name, fault.line) for fault in faults} == expected
+    assert len(faults) == len(expected)
