@@ -19,7 +19,7 @@ from stresslab.market import noise
 BLOCK_WIDTH = 1024
 
 # Margin ratios are counted above these edges at every snapshot; quantiles are read off the counts.
-RATIO_EDGES = np.geomspace(1.0, 1000.0, 129)[:-1].astype(np.float32)
+RATIO_EDGES = np.geomspace(1.0, 1000.0, 257)[:-1].astype(np.float32)
 
 
 # Wide vectors where the processor has them: a third faster than the compiler's own choice.

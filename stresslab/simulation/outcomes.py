@@ -1,0 +1,62 @@
+"""Outcomes of a run: per path for pools and stakes, counts over time for margin ratios."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stresslab.margin.problem import Problem
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """What became of every pool and stake on every path, in the order of the paths.
+
+    Parameters
+    ----------
+    problem : Problem
+        Which pools and stakes the rows stand for, and which stake each configuration's pools are.
+    steps : int
+        Steps of the run.
+    step : float
+        Length of a step in days.
+    snapshots : numpy.ndarray
+        Steps after which margin ratios were counted, [snapshot].
+    required_collateral : numpy.ndarray
+        Collateral with which the pool just fails to survive, [pool, path], in the account's currency.
+    liquidation_step : numpy.ndarray
+        Step in which the stake was liquidated, [stake, path]; 0 today, steps + 1 if never.
+    profit : numpy.ndarray
+        Change of the stake's value to the horizon, [stake, path], signed, in the account's currency.
+    insurance_draw : numpy.ndarray
+        What was missing below zero at liquidation, [stake, path], not negative.
+    log_price : numpy.ndarray
+        Log of price over start price at the horizon, [asset, path].
+    failed : numpy.ndarray
+        True where a number of the path is not finite, [path]; such paths are left out of every estimate and reported.
+    ratio_edges : numpy.ndarray
+        Margin ratios above which paths were counted, [edge], rising from 1.
+    ratio_counts : numpy.ndarray
+        Number of paths above each edge, [snapshot, stake, edge].
+    block_width : int
+        Paths a block; part of the run's identity.
+    compile_seconds : float
+        Time that the compilation took; no part of the identity.
+    """
+
+    problem: Problem
+    steps: int
+    step: float
+    snapshots: NDArray[np.int32]
+    required_collateral: NDArray[np.float32]
+    liquidation_step: NDArray[np.int32]
+    profit: NDArray[np.float32]
+    insurance_draw: NDArray[np.float32]
+    log_price: NDArray[np.float32]
+    failed: NDArray[np.bool_]
+    ratio_edges: NDArray[np.float32]
+    ratio_counts: NDArray[np.int64]
+    block_width: int
+    compile_seconds: float

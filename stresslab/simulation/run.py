@@ -1,0 +1,180 @@
+"""From a scenario to outcomes: blocks of paths on all cores, folded in the order of the paths."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stresslab.margin.problem import Bridge, Problem, build_problem
+from stresslab.market import noise
+from stresslab.market.models import MODELS
+from stresslab.scenario.scenario import Scenario
+from stresslab.simulation.outcomes import Outcomes
+
+if TYPE_CHECKING:
+    from stresslab.simulation.block import BlockResult
+
+logger = logging.getLogger(__name__)
+
+DAYS_PER_YEAR = 365.0
+_SNAPSHOTS = 100
+
+Progress = Callable[[int], None]
+
+
+def simulate(
+    scenario: Scenario,
+    *,
+    threads: int | None = None,
+    bridge: Bridge = "every_pool",
+    progress: Progress | None = None,
+) -> Outcomes:
+    """Simulate a scenario.
+
+    The numbers do not depend on the number of threads: draws are a function of seed, stream, path and step, every block
+    has the same width, and blocks are folded in order.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        The whole question.
+    threads : int, optional
+        Blocks in flight, at least 1; by default one a core.
+    bridge : {"every_pool", "single_price", "none"}
+        For which pools prices go on moving between grid points; the last two exist for tests and comparisons.
+    progress : callable, optional
+        Called with the number of paths done after each block.
+
+    Returns
+    -------
+    Outcomes
+        Per path, in the order of the paths.
+    """
+    from stresslab.simulation import block
+
+    problem = build_problem(scenario.book, scenario.configurations, scenario.market.assets, bridge=bridge)
+    model = MODELS[scenario.market.model]
+    process = model.build(scenario.market, scenario.step)
+    streams = block.Streams(
+        np.asarray(noise.stream_keys(scenario.seed, model.streams(scenario.market.assets))),  # type: ignore[arg-type]
+        np.asarray(noise.stream_keys(scenario.seed, problem.several_streams)),  # type: ignore[arg-type]
+    )
+    snapshots = snapshot_steps(scenario.steps, scenario.step)
+    grid = block.Grid(np.float32(scenario.step / DAYS_PER_YEAR), snapshots)  # type: ignore[arg-type]
+
+    started = time.perf_counter()
+    compiled = block.simulate_block.lower(
+        problem.layout, problem.parameters, process, streams, grid, np.uint32(0), np.int32(0)
+    ).compile()
+    compile_seconds = time.perf_counter() - started
+    logger.info("compiled in %.1f s", compile_seconds)
+
+    def work(first: int) -> BlockResult:
+        valid = min(block.BLOCK_WIDTH, scenario.paths - first)
+        result = compiled(problem.parameters, process, streams, grid, np.uint32(first), np.int32(valid))
+        return _to_host(result)
+
+    outcomes = _empty(problem, scenario, snapshots, block.RATIO_EDGES, block.BLOCK_WIDTH, compile_seconds)
+    firsts = range(0, scenario.paths, block.BLOCK_WIDTH)
+    for first, result in zip(firsts, _in_order(work, firsts, threads or os.cpu_count() or 1), strict=True):
+        _fold(outcomes, first, result)
+        if progress is not None:
+            progress(min(first + block.BLOCK_WIDTH, scenario.paths))
+    return outcomes
+
+
+def snapshot_steps(steps: int, step: float) -> np.ndarray[Any, np.dtype[np.int32]]:
+    """Steps after which margin ratios and survival are recorded: about 100, evenly over the horizon, its end included.
+
+    Where the number of steps allows it the spacing is a whole number of days, or else a whole number of steps.
+
+    Parameters
+    ----------
+    steps : int
+        Steps of the run, at least 1.
+    step : float
+        Length of a step in days.
+
+    Returns
+    -------
+    numpy.ndarray
+        Rising, [snapshot], int32; the last is ``steps``.
+    """
+    if steps <= _SNAPSHOTS:
+        return np.arange(1, steps + 1, dtype=np.int32)
+    even = [count for count in range(_SNAPSHOTS * 3 // 4, _SNAPSHOTS * 5 // 4 + 1) if steps % count == 0]
+    if not even:
+        return np.unique(np.round(np.linspace(0, steps, _SNAPSHOTS + 1)[1:]).astype(np.int32))
+
+    def unevenness(count: int) -> tuple[bool, int]:
+        days = steps // count * step
+        return abs(days - round(days)) > 1e-9, abs(count - _SNAPSHOTS)
+
+    count = min(even, key=unevenness)
+    return np.arange(1, count + 1, dtype=np.int32) * np.int32(steps // count)
+
+
+def _in_order(work: Callable[[int], Any], firsts: range, threads: int) -> Iterator[Any]:
+    """Results of the blocks in their order, with a bounded number in flight."""
+    executor = ThreadPoolExecutor(threads, thread_name_prefix="block")
+    flying: deque[Future[Any]] = deque()
+    try:
+        for first in firsts:
+            flying.append(executor.submit(work, first))
+            if len(flying) > 2 * threads:
+                yield flying.popleft().result()
+        while flying:
+            yield flying.popleft().result()
+    finally:
+        # An interrupt leaves at most the blocks that are being computed; they are waited for, the rest never start.
+        executor.shutdown(wait=True, cancel_futures=True)
+
+
+def _to_host(result: BlockResult) -> BlockResult:
+    import jax
+
+    host: BlockResult = jax.tree.map(np.asarray, result)
+    return host
+
+
+def _empty(
+    problem: Problem,
+    scenario: Scenario,
+    snapshots: np.ndarray[Any, np.dtype[np.int32]],
+    edges: np.ndarray[Any, np.dtype[np.float32]],
+    block_width: int,
+    compile_seconds: float,
+) -> Outcomes:
+    pools, stakes, paths = len(problem.pools), len(problem.collaterals), scenario.paths
+    return Outcomes(
+        problem=problem,
+        steps=scenario.steps,
+        step=scenario.step,
+        snapshots=snapshots,
+        required_collateral=np.empty((pools, paths), np.float32),
+        liquidation_step=np.empty((stakes, paths), np.int32),
+        profit=np.empty((stakes, paths), np.float32),
+        insurance_draw=np.empty((stakes, paths), np.float32),
+        log_price=np.empty((len(scenario.market.assets), paths), np.float32),
+        failed=np.empty(paths, np.bool_),
+        ratio_edges=edges,
+        ratio_counts=np.zeros((len(snapshots), stakes, len(edges)), np.int64),
+        block_width=block_width,
+        compile_seconds=compile_seconds,
+    )
+
+
+def _fold(outcomes: Outcomes, first: int, result: BlockResult) -> None:
+    """Put a block into its place. Counts are integers, so their sum does not depend on the order either."""
+    here = slice(first, min(first + outcomes.block_width, outcomes.failed.size))
+    width = here.stop - here.start
+    for name in ("required_collateral", "liquidation_step", "profit", "insurance_draw", "log_price", "failed"):
+        getattr(outcomes, name)[..., here] = getattr(result.outcome, name)[..., :width]
+    outcomes.ratio_counts[...] += result.ratio_counts
