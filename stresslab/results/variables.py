@@ -1,0 +1,248 @@
+"""The one table of result variables: name, dims, unit, sign and meaning.
+
+Charts take their axis labels from here, the report its captions, the documentation its list. A name that is not in the
+table cannot be written to a result.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975, 0.99, 0.995, 0.999)
+LEVELS = (0.95, 0.975, 0.99)
+REVIEW_DAYS = (1, 7, 30, 90)
+# Fine grid for drawing distributions; its tails reach as far as the quantiles do.
+PROFILE = (
+    0.0005, 0.001, 0.002, 0.005,
+    *(round(percent / 100, 2) for percent in range(1, 100)),
+    0.995, 0.998, 0.999, 0.9995, 0.9999,
+)  # fmt: skip
+
+_POOL = ("configuration", "pool")
+_CONFIGURATION = ("configuration",)
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One variable of a result.
+
+    Parameters
+    ----------
+    name : str
+        As in the file.
+    dims : tuple of str
+        Dimension names in order.
+    unit : str
+        ``"1"`` for a fraction, ``"day"``, ``"money"`` for the account's currency, ``"price"`` for currency per base unit,
+        ``"quantity"`` for base units, or ``""`` for text.
+    sign : str
+        Which sign means what, or ``"not negative"``.
+    description : str
+        One sentence.
+    interval : str
+        ``""`` or how the companions ``_lower`` and ``_upper`` (95 %) are made; `` standard error`` names ``_standard_error``.
+    """
+
+    name: str
+    dims: tuple[str, ...]
+    unit: str
+    sign: str
+    description: str
+    interval: str = ""
+
+
+_WILSON = "Wilson"
+_ORDER = "order statistics"
+_NORMAL = "normal"
+_BAND = "Dvoretzky-Kiefer-Wolfowitz, over the whole curve"
+_PAIRED = "paired, Bonett-Price"
+_PAIRED_NORMAL = "paired, normal"
+
+
+def _probability(name: str, dims: tuple[str, ...], description: str, interval: str = _WILSON) -> Variable:
+    return Variable(name, dims, "1", "0 to 1", description, interval)
+
+
+def _estimates() -> list[Variable]:
+    rows = [
+        _probability("liquidation_probability", _POOL, "Probability that the pool is liquidated before the horizon."),
+        _probability(
+            "position_liquidation_probability",
+            ("configuration", "position"),
+            "Probability that the pool that holds the position is liquidated before the horizon.",
+        ),
+        _probability(
+            "account_liquidation_probability", _CONFIGURATION, "Probability that any pool is liquidated before the horizon."
+        ),
+        _probability(
+            "account_wiped_probability", _CONFIGURATION, "Probability that every pool is liquidated before the horizon."
+        ),
+    ]
+    for day in REVIEW_DAYS:
+        rows.append(_probability(f"liquidation_probability_{day}d", _POOL, f"Probability of liquidation within {day} d."))
+        rows.append(
+            _probability(
+                f"account_liquidation_probability_{day}d", _CONFIGURATION, f"Probability that any pool is liquidated within {day} d."
+            )
+        )
+    rows += [
+        _probability("survival", (*_POOL, "time"), "Probability that the pool has not been liquidated by this time.", _BAND),
+        _probability(
+            "account_survival", ("configuration", "time"), "Probability that no pool has been liquidated by this time.", _BAND
+        ),
+        Variable(
+            "liquidation_time",
+            (*_POOL, "quantile"),
+            "day",
+            "not negative",
+            "Time by which the pool is liquidated with this probability; missing where it is less likely than that.",
+        ),
+        Variable(
+            "required_collateral",
+            (*_POOL, "quantile"),
+            "money",
+            "positive",
+            "Collateral with which the probability of liquidation is one less the quantile.",
+            _ORDER,
+        ),
+        Variable(
+            "required_collateral_profile",
+            (*_POOL, "profile"),
+            "money",
+            "positive",
+            "Collateral with which the probability of liquidation is one less the profile's probability.",
+        ),
+        Variable(
+            "margin_ratio",
+            (*_POOL, "time", "quantile"),
+            "1",
+            "at least 1; liquidated paths stay at 1",
+            "Quantiles of equity over maintenance margin, read off counts to within 1.4 % of the value; at most 1000.",
+        ),
+        Variable(
+            "expected_loss", _CONFIGURATION, "money", "positive = loss", "Mean of the loss where it is a loss, max(L, 0).", _NORMAL
+        ),
+        Variable("expected_pnl", _CONFIGURATION, "money", "positive = gain", "Mean change of the account's value.", _NORMAL),
+        Variable(
+            "expected_liquidation_loss",
+            _POOL,
+            "money",
+            "positive = loss",
+            "Mean over all paths of the value that the pool loses by being liquidated; 0 on paths that it survives.",
+            _NORMAL,
+        ),
+        Variable(
+            "loss_given_liquidation",
+            _POOL,
+            "money",
+            "positive = loss",
+            "Mean value lost on the paths that liquidate the pool; missing where there are none.",
+            _NORMAL,
+        ),
+        Variable(
+            "expected_insurance_draw",
+            _POOL,
+            "money",
+            "not negative",
+            "Mean over all paths of what was missing below zero at liquidation and falls on the venue.",
+            _NORMAL,
+        ),
+        Variable("loss_quantile", ("configuration", "quantile"), "money", "positive = loss", "Quantiles of the loss.", _ORDER),
+        Variable(
+            "loss_profile", ("configuration", "profile"), "money", "positive = loss", "Fine profile of quantiles of the loss."
+        ),
+        Variable(
+            "value_at_risk",
+            ("configuration", "level"),
+            "money",
+            "positive = loss",
+            "Loss that is exceeded with one less the level's probability.",
+            _ORDER,
+        ),
+        Variable(
+            "expected_shortfall",
+            ("configuration", "level"),
+            "money",
+            "positive = loss",
+            "Mean of the losses at and beyond the value at risk.",
+            "standard error",
+        ),
+    ]
+    return rows
+
+
+def _differences() -> list[Variable]:
+    """Differences on the same paths: each configuration less `as_booked`, and isolated less cross."""
+    rows = []
+    for base, dims, unit, interval in (
+        ("account_liquidation_probability", (), "1", _PAIRED),
+        ("account_wiped_probability", (), "1", _PAIRED),
+        ("position_liquidation_probability", ("position",), "1", _PAIRED),
+        ("expected_loss", (), "money", _PAIRED_NORMAL),
+        ("expected_pnl", (), "money", _PAIRED_NORMAL),
+        ("value_at_risk", ("level",), "money", "paired, sectioning"),
+        ("expected_shortfall", ("level",), "money", _PAIRED_NORMAL),
+    ):
+        what = base.replace("_", " ")
+        rows.append(
+            Variable(
+                f"{base}_difference",
+                ("configuration", *dims),
+                unit,
+                "positive = higher than as booked",
+                f"The {what} less that of as_booked, on the same paths.",
+                interval,
+            )
+        )
+        rows.append(
+            Variable(
+                f"{base}_isolated_less_cross",
+                dims,
+                unit,
+                "positive = higher if isolated",
+                f"The {what} of all_isolated less that of all_cross, on the same paths.",
+                interval,
+            )
+        )
+    return rows
+
+
+def _facts() -> list[Variable]:
+    position = ("position",)
+    leg = ("configuration", "position")
+    return [
+        Variable("collateral", _POOL, "money", "not negative", "Money that stands behind the pool."),
+        Variable("equity", _POOL, "money", "signed", "Collateral plus unrealized pnl at today's marks."),
+        Variable("maintenance_margin", _POOL, "money", "positive", "Maintenance requirement at today's marks."),
+        Variable("margin_ratio_today", _POOL, "1", "liquidation at 1 or below", "Equity over maintenance margin today."),
+        Variable("idle_cash", _CONFIGURATION, "money", "not negative", "Cash of the wallet that no pool holds; never at risk."),
+        Variable("account_value", _CONFIGURATION, "money", "not negative", "Idle cash and the equity of every pool today."),
+        Variable("pool_of_position", leg, "", "", "Name of the pool that holds the position."),
+        Variable("liquidation_price", leg, "price", "positive; missing = no such price", "Other marks held still."),
+        Variable("bankruptcy_price", leg, "price", "positive; missing = no such price", "Other marks held still."),
+        Variable("symbol", position, "", "", "The contract's name at the venue."),
+        Variable("underlying", position, "", "", "The asset whose price moves the contract."),
+        Variable("margin", position, "", "", "How the position is booked: isolated or cross."),
+        Variable("quantity", position, "quantity", "positive = long", "Size in base units."),
+        Variable("entry_price", position, "price", "positive", "Average entry price."),
+        Variable("mark_price", position, "price", "positive", "Mark price today."),
+        Variable("notional", position, "money", "not negative", "Absolute position value at today's mark."),
+        Variable("unrealized_pnl", position, "money", "positive = gain", "Profit since entry at today's mark."),
+        Variable("position_maintenance_margin", position, "money", "positive", "The position's requirement at today's mark."),
+        Variable("start_price", ("asset",), "price", "positive", "Price of the underlying at the start."),
+        Variable("volatility", ("asset",), "1", "not negative", "Standard deviation of log returns, a year."),
+        Variable("drift", ("asset",), "1", "signed", "Drift, a year."),
+        Variable("correlation", ("asset", "other_asset"), "1", "-1 to 1", "Correlation of the Gaussian core."),
+        Variable("failed_paths", (), "1", "not negative", "Paths with a number that is not finite, left out of every estimate."),
+    ]
+
+
+VARIABLES: dict[str, Variable] = {row.name: row for row in (*_estimates(), *_differences(), *_facts())}
+
+
+def companions(variable: Variable) -> tuple[str, ...]:
+    """Names of the variables that bound an estimate: ``_lower`` and ``_upper``, or ``_standard_error`` besides."""
+    if not variable.interval:
+        return ()
+    bounds = (f"{variable.name}_lower", f"{variable.name}_upper")
+    return (f"{variable.name}_standard_error", *bounds) if variable.interval == "standard error" else bounds
