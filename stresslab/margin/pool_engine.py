@@ -220,16 +220,16 @@ def margin_ratios(
     return jnp.where(alive, jnp.maximum(equity / required, 1.0), 1.0)
 
 
-def finalize(
-    layout: Layout, parameters: PoolParameters, account: Account, log_price: Array, steps: Array
-) -> Outcome:
+def finalize(layout: Layout, parameters: PoolParameters, account: Account, log_price: Array, steps: Array) -> Outcome:
     """Outcomes of a block after its last step."""
     positions = _Legs(layout, parameters, every_position=True)
     ratio = jnp.exp(_rows(log_price, positions.assets))
     pnl = parameters.membership @ positions.pnl(ratio)
     pnl_today = parameters.membership @ parameters.pnl
     alive = _alive(layout, parameters, account, steps)
-    settlement = jnp.concatenate([_single_settlement(layout, parameters, account), _several_settlement(layout, parameters, account)])
+    settlement = jnp.concatenate(
+        [_single_settlement(layout, parameters, account), _several_settlement(layout, parameters, account)]
+    )
     left = jnp.maximum(settlement, 0.0) * parameters.returned
     value_today = jnp.maximum(parameters.collateral + _rows(pnl_today, layout.stake_pools), 0.0)
     profit = jnp.where(alive, _rows(pnl - pnl_today, layout.stake_pools), left - value_today)
@@ -339,15 +339,24 @@ class _Legs:
         legs = tuple(range(len(layout.position_assets))) if every_position else layout.legs
         used = [layout.position_assets[leg] for leg in legs]
         self.assets = tuple(used) if every_position else tuple(dict.fromkeys(used))
-        self.asset_of_leg = tuple(self.assets.index(asset) for asset in used) if not every_position else tuple(range(len(legs)))
+        self.asset_of_leg = (
+            tuple(self.assets.index(asset) for asset in used) if not every_position else tuple(range(len(legs)))
+        )
         self.value = _rows(parameters.notional, legs)
         self.side = _rows(parameters.side, legs)
         self.pnl_today = _rows(parameters.pnl, legs)
         self.tiers = [
-            tuple(_rows(column[tier], legs) for column in (parameters.rate, parameters.amount, parameters.floor, parameters.rate_rise))
+            tuple(
+                _rows(column[tier], legs)
+                for column in (parameters.rate, parameters.amount, parameters.floor, parameters.rate_rise)
+            )
             for tier in range(parameters.rate.shape[0])
         ]
-        self.membership = _rows(parameters.membership, layout.several_pools)[:, np.array(legs, np.int32)] if legs else parameters.membership[:0, :0]
+        self.membership = (
+            _rows(parameters.membership, layout.several_pools)[:, np.array(legs, np.int32)]
+            if legs
+            else parameters.membership[:0, :0]
+        )
 
     def notional(self, price_ratio: Array) -> Array:
         return self.value * _rows(price_ratio, self.asset_of_leg)
@@ -383,7 +392,10 @@ class _Legs:
         mixing = self.membership[:, None, :] * factor.T[None, :, :]
         if pools * factors * len(assets) <= _UNROLLED:
             return jnp.stack(
-                [sum(_product(mixing[pool, row : row + 1], scaled)[0] ** 2 for row in range(factors)) for pool in range(pools)]
+                [
+                    sum(_product(mixing[pool, row : row + 1], scaled)[0] ** 2 for row in range(factors))
+                    for pool in range(pools)
+                ]
             )
         loads = (mixing.reshape(pools * factors, -1) @ scaled).reshape(pools, factors, -1)
         return (loads * loads).sum(axis=1)

@@ -206,8 +206,7 @@ def build_problem(
         returned=_single(book.venue.remainder == "returned"),
     )
     streams = tuple(
-        "pool:" + "\x1f".join(sorted(book.positions[position].id for position in pools[pool]))
-        for pool in several_pools
+        "pool:" + "\x1f".join(sorted(book.positions[position].id for position in pools[pool])) for pool in several_pools
     )
     return Problem(layout, parameters, pools, collaterals, configuration_stakes, streams)
 

@@ -41,6 +41,8 @@ class Model:
 MODELS: Mapping[str, Model] = MappingProxyType(
     {
         "gbm": Model(gbm.SUMMARY, gbm.Parameters, gbm.step_fault, gbm.streams, gbm.build),
-        "student_t": Model(student_t.SUMMARY, student_t.Parameters, student_t.step_fault, student_t.streams, student_t.build),
+        "student_t": Model(
+            student_t.SUMMARY, student_t.Parameters, student_t.step_fault, student_t.streams, student_t.build
+        ),
     }
 )

@@ -85,9 +85,7 @@ def stream_keys(seed: int, names: Sequence[str]) -> NDArray[np.uint32]:
     return np.frombuffer(b"".join(digests), dtype="<u4").reshape(len(names), 2).astype(np.uint32)
 
 
-def threefry(
-    key: tuple[Array, Array], counter: tuple[Array, Array], rounds: int = ROUNDS
-) -> tuple[Array, Array]:
+def threefry(key: tuple[Array, Array], counter: tuple[Array, Array], rounds: int = ROUNDS) -> tuple[Array, Array]:
     """Threefry 2x32: two words of noise from two words of key and two of counter.
 
     Parameters

@@ -37,7 +37,9 @@ class Parameters(BaseModel):
 
     degrees_of_freedom: Annotated[
         float,
-        Field(gt=2.0, le=1000.0, description="Degrees of freedom of daily returns; above 2, so that the variance exists."),
+        Field(
+            gt=2.0, le=1000.0, description="Degrees of freedom of daily returns; above 2, so that the variance exists."
+        ),
     ]
 
 

@@ -72,23 +72,34 @@ def _estimates() -> list[Variable]:
             "Probability that the pool that holds the position is liquidated before the horizon.",
         ),
         _probability(
-            "account_liquidation_probability", _CONFIGURATION, "Probability that any pool is liquidated before the horizon."
+            "account_liquidation_probability",
+            _CONFIGURATION,
+            "Probability that any pool is liquidated before the horizon.",
         ),
         _probability(
             "account_wiped_probability", _CONFIGURATION, "Probability that every pool is liquidated before the horizon."
         ),
     ]
     for day in REVIEW_DAYS:
-        rows.append(_probability(f"liquidation_probability_{day}d", _POOL, f"Probability of liquidation within {day} d."))
+        rows.append(
+            _probability(f"liquidation_probability_{day}d", _POOL, f"Probability of liquidation within {day} d.")
+        )
         rows.append(
             _probability(
-                f"account_liquidation_probability_{day}d", _CONFIGURATION, f"Probability that any pool is liquidated within {day} d."
+                f"account_liquidation_probability_{day}d",
+                _CONFIGURATION,
+                f"Probability that any pool is liquidated within {day} d.",
             )
         )
     rows += [
-        _probability("survival", (*_POOL, "time"), "Probability that the pool has not been liquidated by this time.", _BAND),
         _probability(
-            "account_survival", ("configuration", "time"), "Probability that no pool has been liquidated by this time.", _BAND
+            "survival", (*_POOL, "time"), "Probability that the pool has not been liquidated by this time.", _BAND
+        ),
+        _probability(
+            "account_survival",
+            ("configuration", "time"),
+            "Probability that no pool has been liquidated by this time.",
+            _BAND,
         ),
         Variable(
             "liquidation_time",
@@ -120,9 +131,16 @@ def _estimates() -> list[Variable]:
             "Quantiles of equity over maintenance margin, read off counts to within 1.4 % of the value; at most 1000.",
         ),
         Variable(
-            "expected_loss", _CONFIGURATION, "money", "positive = loss", "Mean of the loss where it is a loss, max(L, 0).", _NORMAL
+            "expected_loss",
+            _CONFIGURATION,
+            "money",
+            "positive = loss",
+            "Mean of the loss where it is a loss, max(L, 0).",
+            _NORMAL,
         ),
-        Variable("expected_pnl", _CONFIGURATION, "money", "positive = gain", "Mean change of the account's value.", _NORMAL),
+        Variable(
+            "expected_pnl", _CONFIGURATION, "money", "positive = gain", "Mean change of the account's value.", _NORMAL
+        ),
         Variable(
             "expected_liquidation_loss",
             _POOL,
@@ -147,9 +165,15 @@ def _estimates() -> list[Variable]:
             "Mean over all paths of what was missing below zero at liquidation and falls on the venue.",
             _NORMAL,
         ),
-        Variable("loss_quantile", ("configuration", "quantile"), "money", "positive = loss", "Quantiles of the loss.", _ORDER),
         Variable(
-            "loss_profile", ("configuration", "profile"), "money", "positive = loss", "Fine profile of quantiles of the loss."
+            "loss_quantile", ("configuration", "quantile"), "money", "positive = loss", "Quantiles of the loss.", _ORDER
+        ),
+        Variable(
+            "loss_profile",
+            ("configuration", "profile"),
+            "money",
+            "positive = loss",
+            "Fine profile of quantiles of the loss.",
         ),
         Variable(
             "value_at_risk",
@@ -214,9 +238,19 @@ def _facts() -> list[Variable]:
         Variable("collateral", _POOL, "money", "not negative", "Money that stands behind the pool."),
         Variable("equity", _POOL, "money", "signed", "Collateral plus unrealized pnl at today's marks."),
         Variable("maintenance_margin", _POOL, "money", "positive", "Maintenance requirement at today's marks."),
-        Variable("margin_ratio_today", _POOL, "1", "liquidation at 1 or below", "Equity over maintenance margin today."),
-        Variable("idle_cash", _CONFIGURATION, "money", "not negative", "Cash of the wallet that no pool holds; never at risk."),
-        Variable("account_value", _CONFIGURATION, "money", "not negative", "Idle cash and the equity of every pool today."),
+        Variable(
+            "margin_ratio_today", _POOL, "1", "liquidation at 1 or below", "Equity over maintenance margin today."
+        ),
+        Variable(
+            "idle_cash",
+            _CONFIGURATION,
+            "money",
+            "not negative",
+            "Cash of the wallet that no pool holds; never at risk.",
+        ),
+        Variable(
+            "account_value", _CONFIGURATION, "money", "not negative", "Idle cash and the equity of every pool today."
+        ),
         Variable("pool_of_position", leg, "", "", "Name of the pool that holds the position."),
         Variable("liquidation_price", leg, "price", "positive; missing = no such price", "Other marks held still."),
         Variable("bankruptcy_price", leg, "price", "positive; missing = no such price", "Other marks held still."),
@@ -228,12 +262,20 @@ def _facts() -> list[Variable]:
         Variable("mark_price", position, "price", "positive", "Mark price today."),
         Variable("notional", position, "money", "not negative", "Absolute position value at today's mark."),
         Variable("unrealized_pnl", position, "money", "positive = gain", "Profit since entry at today's mark."),
-        Variable("position_maintenance_margin", position, "money", "positive", "The position's requirement at today's mark."),
+        Variable(
+            "position_maintenance_margin", position, "money", "positive", "The position's requirement at today's mark."
+        ),
         Variable("start_price", ("asset",), "price", "positive", "Price of the underlying at the start."),
         Variable("volatility", ("asset",), "1", "not negative", "Standard deviation of log returns, a year."),
         Variable("drift", ("asset",), "1", "signed", "Drift, a year."),
         Variable("correlation", ("asset", "other_asset"), "1", "-1 to 1", "Correlation of the Gaussian core."),
-        Variable("failed_paths", (), "1", "not negative", "Paths with a number that is not finite, left out of every estimate."),
+        Variable(
+            "failed_paths",
+            (),
+            "1",
+            "not negative",
+            "Paths with a number that is not finite, left out of every estimate.",
+        ),
     ]
 
 

@@ -110,4 +110,6 @@ def simulate_block(
     account = pool_engine.init(layout, parameters, BLOCK_WIDTH)
     starts = jnp.concatenate([jnp.zeros(1, jnp.int32), grid.snapshots[:-1]])
     (state, account), counts = lax.scan(snapshot, (state, account), (starts, grid.snapshots))
-    return BlockResult(pool_engine.finalize(layout, parameters, account, process.log_price(state), grid.snapshots[-1]), counts)
+    return BlockResult(
+        pool_engine.finalize(layout, parameters, account, process.log_price(state), grid.snapshots[-1]), counts
+    )

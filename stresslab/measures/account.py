@@ -1,0 +1,123 @@
+"""Paths of a configuration seen as an account: liquidation, losses, and their differences on the same paths."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stresslab.measures.intervals import mean_bounds, paired_difference
+from stresslab.measures.tails import tail
+
+Triple = tuple[float, float, float]
+
+# Number of consecutive groups of paths from which the error of a difference of quantiles is estimated.
+_SECTIONS = 40
+
+
+@dataclass(frozen=True)
+class AccountPaths:
+    """What became of one configuration, path by path.
+
+    Parameters
+    ----------
+    first_step, last_step : numpy.ndarray
+        Step of the first liquidation of a pool and of the last one, [path]; steps + 1 if there was none (or not of all).
+    position_liquidated : numpy.ndarray
+        Whether the pool that holds the position was liquidated, [position, path].
+    loss : numpy.ndarray
+        Account value today less at the horizon, [path], float64, positive = loss.
+    steps : int
+        Steps of the run.
+    """
+
+    first_step: NDArray[np.int32]
+    last_step: NDArray[np.int32]
+    position_liquidated: NDArray[np.bool_]
+    loss: NDArray[np.float64]
+    steps: int
+
+    @property
+    def any_liquidated(self) -> NDArray[np.bool_]:
+        """Whether any pool was liquidated, [path]."""
+        return self.first_step <= self.steps
+
+    @property
+    def wiped(self) -> NDArray[np.bool_]:
+        """Whether every pool was liquidated, [path]."""
+        return self.last_step <= self.steps
+
+
+def mean_with_bounds(values: NDArray[np.float64]) -> Triple:
+    """Mean of a sample and its normal 95 % interval.
+
+    Parameters
+    ----------
+    values : numpy.ndarray
+        [path].
+
+    Returns
+    -------
+    tuple of float
+        Mean, lower and upper bound; the bounds are missing (NaN) for a single path.
+    """
+    mean = float(values.mean())
+    error = float(values.std(ddof=1)) / np.sqrt(values.size) if values.size > 1 else np.nan
+    lower, upper = mean_bounds(mean, error)
+    return mean, float(lower), float(upper)
+
+
+def differences(first: AccountPaths, second: AccountPaths, levels: Sequence[float]) -> dict[str, NDArray[np.float64]]:
+    """Every headline number of one configuration less that of another, on the same paths.
+
+    Parameters
+    ----------
+    first, second : AccountPaths
+        The two configurations; positive differences mean that the first is higher.
+    levels : sequence of float
+        Levels of value at risk and expected shortfall.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        By the name of the measure: estimate, lower and upper bound, [3], or [3, position] or [3, level].
+    """
+    gain = mean_with_bounds(second.loss - first.loss)
+    legs = zip(first.position_liquidated, second.position_liquidated, strict=True)
+    tails = [_tail_difference(first.loss, second.loss, level) for level in levels]
+    return {
+        "account_liquidation_probability": np.array(paired_difference(first.any_liquidated, second.any_liquidated)),
+        "account_wiped_probability": np.array(paired_difference(first.wiped, second.wiped)),
+        "position_liquidation_probability": np.array([paired_difference(one, two) for one, two in legs]).T,
+        "expected_loss": np.array(mean_with_bounds(np.maximum(first.loss, 0.0) - np.maximum(second.loss, 0.0))),
+        "expected_pnl": np.array(gain),
+        "value_at_risk": np.array([value_at_risk for value_at_risk, _ in tails]).T,
+        "expected_shortfall": np.array([shortfall for _, shortfall in tails]).T,
+    }
+
+
+def _tail_difference(first: NDArray[np.float64], second: NDArray[np.float64], level: float) -> tuple[Triple, Triple]:
+    one, two = tail(np.sort(first), level), tail(np.sort(second), level)
+    value_at_risk = one.value_at_risk - two.value_at_risk
+    # A difference of quantiles has no simple error: it is estimated from the spread over sections of the sample.
+    sections = min(_SECTIONS, first.size // 2)
+    if sections > 1:
+        parts = [
+            np.quantile(a, level) - np.quantile(b, level)
+            for a, b in zip(np.array_split(first, sections), np.array_split(second, sections), strict=True)
+        ]
+        error = float(np.std(parts, ddof=1)) / np.sqrt(sections)
+    else:
+        error = np.nan
+    var_lower, var_upper = mean_bounds(value_at_risk, error)
+    # The error of a shortfall is that of the mean excess over the value at risk, here of the paired excesses.
+    excess = np.maximum(first - one.value_at_risk, 0.0) - np.maximum(second - two.value_at_risk, 0.0)
+    shortfall = one.expected_shortfall - two.expected_shortfall
+    shortfall_error = float(excess.std(ddof=1)) / np.sqrt(excess.size) / (1 - level) if excess.size > 1 else np.nan
+    lower, upper = mean_bounds(shortfall, shortfall_error)
+    return (
+        (value_at_risk, float(var_lower), float(var_upper)),
+        (shortfall, float(lower), float(upper)),
+    )

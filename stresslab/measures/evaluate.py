@@ -1,0 +1,240 @@
+"""From outcomes per path to every estimate of a result, as plain arrays by variable name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stresslab.book.configuration import Configuration
+from stresslab.measures.account import AccountPaths, differences, mean_with_bounds
+from stresslab.measures.intervals import curve_band, quantile_ranks, wilson
+from stresslab.measures.tails import tail
+from stresslab.simulation.outcomes import Outcomes
+
+Arrays = dict[str, NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class Axes:
+    """Labels that the arrays of `evaluate` stand along.
+
+    Parameters
+    ----------
+    pools : tuple of str
+        Every pool name of any configuration, in order of first appearance.
+    times : numpy.ndarray
+        Days, from 0 to the horizon, [time].
+    quantiles, profile, levels : tuple of float
+        Probabilities.
+    review_days : tuple of int
+        Days at which probabilities are stated apart, those within the horizon.
+    """
+
+    pools: tuple[str, ...]
+    times: NDArray[np.float64]
+    quantiles: tuple[float, ...]
+    profile: tuple[float, ...]
+    levels: tuple[float, ...]
+    review_days: tuple[int, ...]
+
+
+def axes_of(
+    configurations: Sequence[Configuration],
+    outcomes: Outcomes,
+    *,
+    quantiles: tuple[float, ...],
+    profile: tuple[float, ...],
+    levels: tuple[float, ...],
+    review_days: Sequence[int],
+) -> Axes:
+    """Axes of a run's results; see `Axes`."""
+    horizon = outcomes.steps * outcomes.step
+    return Axes(
+        pools=tuple(dict.fromkeys(pool.name for configuration in configurations for pool in configuration.pools)),
+        times=np.concatenate([[0.0], outcomes.snapshots * outcomes.step]),
+        quantiles=quantiles,
+        profile=profile,
+        levels=levels,
+        review_days=tuple(day for day in review_days if day <= horizon + 1e-9),
+    )
+
+
+def evaluate(outcomes: Outcomes, configurations: Sequence[Configuration], axes: Axes) -> Arrays:
+    """All estimates of a run, with their intervals.
+
+    Parameters
+    ----------
+    outcomes : Outcomes
+        Per path.
+    configurations : sequence of Configuration
+        In the order of ``outcomes.problem.configuration_stakes``; the first is the one that others are compared with.
+    axes : Axes
+        What the arrays stand along.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        By variable name; where a configuration lacks a pool the value is NaN.
+    """
+    valid = ~outcomes.failed
+    if not valid.any():
+        raise ArithmeticError("every path failed: volatility or drift takes prices beyond what single precision holds")
+    arrays: Arrays = {}
+    accounts = []
+    for row, (configuration, stakes) in enumerate(
+        zip(configurations, outcomes.problem.configuration_stakes, strict=True)
+    ):
+        for pool, stake in zip(configuration.pools, stakes, strict=True):
+            column = axes.pools.index(pool.name)
+            for name, value in _pool(outcomes, stake, axes, valid).items():
+                _place(arrays, name, (len(configurations), len(axes.pools)), (row, column), value)
+        paths = _account_paths(outcomes, configuration, stakes, valid)
+        accounts.append(paths)
+        for name, value in _account(paths, outcomes.step, axes).items():
+            _place(arrays, name, (len(configurations),), (row,), value)
+    for row, account in enumerate(accounts):
+        for name, value in differences(account, accounts[0], axes.levels).items():
+            for part, suffix in zip(value, ("", "_lower", "_upper"), strict=True):
+                _place(arrays, f"{name}_difference{suffix}", (len(configurations),), (row,), part)
+    names = [configuration.name for configuration in configurations]
+    isolated, cross = accounts[names.index("all_isolated")], accounts[names.index("all_cross")]
+    for name, value in differences(isolated, cross, axes.levels).items():
+        for part, suffix in zip(value, ("", "_lower", "_upper"), strict=True):
+            arrays[f"{name}_isolated_less_cross{suffix}"] = np.asarray(part)
+    arrays["failed_paths"] = np.asarray(float(outcomes.failed.sum()))
+    return arrays
+
+
+def _place(arrays: Arrays, name: str, outer: tuple[int, ...], at: tuple[int, ...], value: object) -> None:
+    part = np.asarray(value, dtype=np.float64)
+    arrays.setdefault(name, np.full(outer + part.shape, np.nan))[at] = part
+
+
+def _probability(name: str, liquidated: NDArray[np.bool_]) -> dict[str, object]:
+    hits = np.count_nonzero(liquidated, axis=-1)
+    lower, upper = wilson(hits, liquidated.shape[-1])
+    return {name: hits / liquidated.shape[-1], f"{name}_lower": lower, f"{name}_upper": upper}
+
+
+def _survival(name: str, liquidation_step: NDArray[np.int32], steps: NDArray[np.float64]) -> dict[str, object]:
+    ordered = np.sort(liquidation_step)
+    share = 1.0 - np.searchsorted(ordered, steps, side="right") / ordered.size
+    lower, upper = curve_band(share, ordered.size)
+    return {name: share, f"{name}_lower": lower, f"{name}_upper": upper}
+
+
+def _pool(outcomes: Outcomes, stake: int, axes: Axes, valid: NDArray[np.bool_]) -> dict[str, object]:
+    problem, steps = outcomes.problem, outcomes.steps
+    liquidation_step = outcomes.liquidation_step[stake][valid]
+    liquidated = liquidation_step <= steps
+    values = _probability("liquidation_probability", liquidated)
+    for day in axes.review_days:
+        within = liquidation_step <= round(day / outcomes.step)
+        values |= _probability(f"liquidation_probability_{day}d", within)
+    values |= _survival("survival", liquidation_step, np.round(axes.times / outcomes.step))
+
+    required = np.sort(outcomes.required_collateral[problem.layout.stake_pools[stake]][valid])
+    values |= _quantiles("required_collateral", required, axes.quantiles)
+    values["required_collateral_profile"] = _profile(required, axes.profile)
+    values["liquidation_time"] = _times(liquidation_step, axes.quantiles, outcomes)
+    values["margin_ratio"] = _margin_ratios(outcomes, stake, axes)
+
+    lost = np.where(liquidated, -outcomes.profit[stake][valid].astype(np.float64), 0.0)
+    draw = outcomes.insurance_draw[stake][valid].astype(np.float64)
+    for name, sample in (("expected_liquidation_loss", lost), ("expected_insurance_draw", draw)):
+        values |= _triple(name, mean_with_bounds(sample))
+    if liquidated.any():
+        values |= _triple("loss_given_liquidation", mean_with_bounds(lost[liquidated]))
+    return values
+
+
+def _triple(name: str, triple: tuple[float, float, float]) -> dict[str, object]:
+    return dict(zip((name, f"{name}_lower", f"{name}_upper"), triple, strict=True))
+
+
+def _quantiles(name: str, ordered: NDArray[np.floating], probabilities: Sequence[float]) -> dict[str, object]:
+    ranks = np.array([quantile_ranks(probability, ordered.size) for probability in probabilities]) - 1
+    return {f"{name}_lower": ordered[ranks[:, 0]], name: ordered[ranks[:, 1]], f"{name}_upper": ordered[ranks[:, 2]]}
+
+
+def _profile(ordered: NDArray[np.floating], probabilities: Sequence[float]) -> NDArray[np.floating]:
+    return ordered[[quantile_ranks(probability, ordered.size)[1] - 1 for probability in probabilities]]
+
+
+def _times(
+    liquidation_step: NDArray[np.int32], probabilities: Sequence[float], outcomes: Outcomes
+) -> NDArray[np.float64]:
+    reached = np.asarray(_profile(np.sort(liquidation_step), probabilities), dtype=np.float64)
+    return np.where(reached <= outcomes.steps, reached * outcomes.step, np.nan)
+
+
+def _margin_ratios(outcomes: Outcomes, stake: int, axes: Axes) -> NDArray[np.float64]:
+    """Quantiles of the margin ratio read off the counts, [time, quantile]; the first time is left to today's exact ratio."""
+    counts = outcomes.ratio_counts[:, stake, :]
+    paths = int((~outcomes.failed).sum())
+    edges = np.log(outcomes.ratio_edges.astype(np.float64))
+    above = counts / paths
+    result = np.full((len(axes.times), len(axes.quantiles)), np.nan)
+    for time, share in enumerate(above, start=1):
+        # Share of paths at or below each edge, rising; the floor of 1 holds all that are liquidated.
+        below = 1.0 - share
+        for column, probability in enumerate(axes.quantiles):
+            if below[0] >= probability:
+                result[time, column] = 1.0
+            else:
+                result[time, column] = np.exp(_interpolate(probability, below, edges))
+    return result
+
+
+def _interpolate(probability: float, below: NDArray[np.float64], edges: NDArray[np.float64]) -> float:
+    right = int(np.searchsorted(below, probability))
+    if right >= edges.size:
+        return float(edges[-1])
+    left = right - 1
+    weight = (probability - below[left]) / (below[right] - below[left])
+    return float(edges[left] + weight * (edges[right] - edges[left]))
+
+
+def _account_paths(
+    outcomes: Outcomes, configuration: Configuration, stakes: Sequence[int], valid: NDArray[np.bool_]
+) -> AccountPaths:
+    rows = list(stakes)
+    steps = outcomes.liquidation_step[rows][:, valid]
+    stake_of_position = {position: row for row, pool in enumerate(configuration.pools) for position in pool.positions}
+    order = [stake_of_position[position] for position in sorted(stake_of_position)]
+    return AccountPaths(
+        first_step=steps.min(axis=0),
+        last_step=steps.max(axis=0),
+        position_liquidated=(steps <= outcomes.steps)[order],
+        loss=-outcomes.profit[rows][:, valid].sum(axis=0, dtype=np.float64),
+        steps=outcomes.steps,
+    )
+
+
+def _account(paths: AccountPaths, step: float, axes: Axes) -> dict[str, object]:
+    values = _probability("account_liquidation_probability", paths.any_liquidated)
+    values |= _probability("account_wiped_probability", paths.wiped)
+    values |= _probability("position_liquidation_probability", paths.position_liquidated)
+    for day in axes.review_days:
+        within = paths.first_step <= round(day / step)
+        values |= _probability(f"account_liquidation_probability_{day}d", within)
+    values |= _survival("account_survival", paths.first_step, np.round(axes.times / step))
+    values |= _triple("expected_loss", mean_with_bounds(np.maximum(paths.loss, 0.0)))
+    values |= _triple("expected_pnl", mean_with_bounds(-paths.loss))
+    ordered = np.sort(paths.loss)
+    values |= _quantiles("loss_quantile", ordered, axes.quantiles)
+    values["loss_profile"] = _profile(ordered, axes.profile)
+    tails = [tail(ordered, level) for level in axes.levels]
+    values |= {
+        "value_at_risk": [row.value_at_risk for row in tails],
+        "value_at_risk_lower": [row.value_at_risk_lower for row in tails],
+        "value_at_risk_upper": [row.value_at_risk_upper for row in tails],
+        "expected_shortfall": [row.expected_shortfall for row in tails],
+        "expected_shortfall_standard_error": [row.standard_error for row in tails],
+        "expected_shortfall_lower": [row.expected_shortfall_bounds[0] for row in tails],
+        "expected_shortfall_upper": [row.expected_shortfall_bounds[1] for row in tails],
+    }
+    return values

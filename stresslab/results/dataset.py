@@ -1,0 +1,171 @@
+"""From outcomes to the labeled dataset that everything after a run is made of. Labels appear here and not before."""
+
+from __future__ import annotations
+
+import json
+import platform
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+import stresslab
+from stresslab.margin.explanation import explain
+from stresslab.measures.evaluate import Arrays, Axes, axes_of, evaluate
+from stresslab.results.variables import LEVELS, PROFILE, QUANTILES, REVIEW_DAYS, VARIABLES, Variable, companions
+from stresslab.scenario.resolution import identity, resolved
+from stresslab.scenario.scenario import Scenario
+from stresslab.simulation.outcomes import Outcomes
+
+SCHEMA = 1
+# What the digits of a result depend on.
+_LIBRARIES = ("jax", "jaxlib", "numpy", "scipy", "xarray")
+
+
+def assemble(scenario: Scenario, outcomes: Outcomes) -> xr.Dataset:
+    """Evaluate a run and label it.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        The question.
+    outcomes : Outcomes
+        Its simulation.
+
+    Returns
+    -------
+    xarray.Dataset
+        The variables of `stresslab.results.variables`, with units, signs and descriptions as attributes; the resolved
+        scenario, its hash, the files it was read from, seed, block width and versions as attributes of the whole.
+    """
+    axes = axes_of(
+        scenario.configurations, outcomes, quantiles=QUANTILES, profile=PROFILE, levels=LEVELS, review_days=REVIEW_DAYS
+    )
+    values: dict[str, Any] = {**evaluate(outcomes, scenario.configurations, axes), **_facts(scenario, axes)}
+    # Today's margin ratio is known exactly: at time 0 every quantile is the same.
+    values["margin_ratio"][:, :, 0, :] = np.maximum(values["margin_ratio_today"], 1.0)[:, :, None]
+    return xr.Dataset(
+        data_vars=dict(_variables(values, scenario.book.currency)),
+        coords=_coordinates(scenario, axes),
+        attrs=_attributes(scenario, outcomes),
+    )
+
+
+def _variables(values: dict[str, Any], currency: str) -> list[tuple[str, tuple[tuple[str, ...], Any, dict[str, str]]]]:
+    rows = []
+    units = {"money": currency, "price": f"{currency} per unit", "quantity": "base units"}
+    for row in VARIABLES.values():
+        if row.name not in values:
+            # The probabilities at days beyond the horizon are the only variables that a run may lack.
+            assert row.name.endswith("d"), row.name
+            continue
+        for name in (row.name, *companions(row)):
+            attributes = {"long_name": _long_name(row, name), "sign": row.sign}
+            if row.unit:
+                attributes["units"] = units.get(row.unit, row.unit)
+            if row.interval:
+                attributes["interval"] = f"95 %, {row.interval}"
+            rows.append((name, (row.dims, values.pop(name), attributes)))
+    assert not values, f"values without a row in the table of variables: {sorted(values)}"
+    return rows
+
+
+def _long_name(row: Variable, name: str) -> str:
+    bound = name.removeprefix(row.name).strip("_").replace("_", " ")
+    return f"{bound.capitalize()} of: {row.description}" if bound else row.description
+
+
+def _coordinates(scenario: Scenario, axes: Axes) -> dict[str, Any]:
+    return {
+        "configuration": [configuration.name for configuration in scenario.configurations],
+        "pool": list(axes.pools),
+        "position": [position.id for position in scenario.book.positions],
+        "asset": list(scenario.market.assets),
+        "other_asset": list(scenario.market.assets),
+        "time": ("time", axes.times, {"units": "day", "long_name": "Time from today"}),
+        "quantile": ("quantile", np.array(axes.quantiles), {"units": "1"}),
+        "profile": ("profile", np.array(axes.profile), {"units": "1"}),
+        "level": ("level", np.array(axes.levels), {"units": "1"}),
+    }
+
+
+def _attributes(scenario: Scenario, outcomes: Outcomes) -> dict[str, Any]:
+    versions = {"stresslab": stresslab.__version__, "python": platform.python_version()}
+    return {
+        "schema": SCHEMA,
+        "title": scenario.name,
+        "book": scenario.book.name,
+        "venue": scenario.book.venue.name,
+        "venue_effective": scenario.book.venue.effective.isoformat(),
+        "venue_source": scenario.book.venue.source,
+        "currency": scenario.book.currency,
+        "model": scenario.market.model,
+        "horizon_days": scenario.horizon,
+        "step_days": scenario.step,
+        "paths": scenario.paths,
+        "seed": scenario.seed,
+        "block_width": outcomes.block_width,
+        "bridge": outcomes.problem.layout.bridge,
+        "scenario_hash": identity(scenario),
+        "resolved_scenario": json.dumps(resolved(scenario), sort_keys=True, ensure_ascii=False),
+        "documents": json.dumps(dict(scenario.documents), sort_keys=True, ensure_ascii=False),
+        "notices": json.dumps([_notice(notice) for notice in scenario.notices], ensure_ascii=False),
+        "versions": json.dumps(versions | {library: version(library) for library in _LIBRARIES}, sort_keys=True),
+    }
+
+
+def _notice(notice: Any) -> str:
+    # Without the file's place: a result does not depend on where its inputs lay.
+    return f"{notice.problem}; {notice.remedy}"
+
+
+def _facts(scenario: Scenario, axes: Axes) -> dict[str, Any]:
+    """What holds today: the book, its margin state under every configuration, and the market."""
+    book, configurations = scenario.book, scenario.configurations
+    explanation = explain(book, configurations)
+    positions = [position.id for position in book.positions]
+    names = [configuration.name for configuration in configurations]
+    by_pool = (len(names), len(axes.pools))
+    by_leg = (len(names), len(positions))
+    state: Arrays = {
+        name: np.full(by_pool, np.nan) for name in ("collateral", "equity", "maintenance_margin", "margin_ratio_today")
+    }
+    prices: Arrays = {name: np.full(by_leg, np.nan) for name in ("liquidation_price", "bankruptcy_price")}
+    pool_of_position = np.full(by_leg, "", dtype=object)
+    account_value = np.array([configuration.idle_cash for configuration in configurations])
+    for pool in explanation.pools:
+        row, column = names.index(pool.configuration), axes.pools.index(pool.pool)
+        state["collateral"][row, column] = pool.collateral
+        state["equity"][row, column] = pool.equity
+        state["maintenance_margin"][row, column] = pool.maintenance_margin
+        state["margin_ratio_today"][row, column] = pool.margin_ratio
+        account_value[row] += max(pool.equity, 0.0)
+        for leg in pool.positions:
+            place = row, positions.index(leg.id)
+            pool_of_position[place] = pool.pool
+            for name in prices:
+                price = getattr(leg, name)
+                prices[name][place] = np.nan if price is None else price
+    legs = {leg.id: leg for pool in explanation.pools if pool.configuration == names[0] for leg in pool.positions}
+    market = scenario.market
+    return {
+        **state,
+        **prices,
+        "pool_of_position": pool_of_position,
+        "idle_cash": np.array([configuration.idle_cash for configuration in configurations]),
+        "account_value": account_value,
+        "symbol": np.array([position.symbol.name for position in book.positions], dtype=object),
+        "underlying": np.array([position.symbol.underlying for position in book.positions], dtype=object),
+        "margin": np.array([position.margin for position in book.positions], dtype=object),
+        "quantity": np.array([position.quantity for position in book.positions]),
+        "entry_price": np.array([position.entry_price for position in book.positions]),
+        "mark_price": np.array([legs[position].mark_price for position in positions]),
+        "notional": np.array([legs[position].notional for position in positions]),
+        "unrealized_pnl": np.array([legs[position].unrealized_pnl for position in positions]),
+        "position_maintenance_margin": np.array([legs[position].maintenance_margin for position in positions]),
+        "start_price": market.start_prices,
+        "volatility": market.volatilities,
+        "drift": market.drifts,
+        "correlation": market.correlation,
+    }

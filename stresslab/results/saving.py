@@ -1,0 +1,132 @@
+"""Results on disk: one netCDF file, written aside and renamed, read back with its schema checked."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from stresslab.results.dataset import SCHEMA
+from stresslab.scenario.scenario import Scenario
+from stresslab.simulation.outcomes import Outcomes
+
+ENGINE = "h5netcdf"
+
+
+class ResultsError(ValueError):
+    """A file is not a result of ours, is damaged, or has another schema. The message says which, and what to do."""
+
+
+def save(results: xr.Dataset, path: str | Path) -> None:
+    """Write a dataset whole or not at all.
+
+    Parameters
+    ----------
+    results : xarray.Dataset
+        From `stresslab.run` or `stresslab.load`.
+    path : path
+        The file to write, such as ``results.nc``; an existing file is replaced at the end.
+    """
+    target = Path(path)
+    scratch = target.with_name(f".{target.name}.unfinished")
+    try:
+        results.to_netcdf(scratch, engine=ENGINE, encoding=_encoding(results))
+        with scratch.open("rb") as written:
+            os.fsync(written.fileno())
+        scratch.replace(target)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def load(path: str | Path) -> xr.Dataset:
+    """Read a result into memory.
+
+    Parameters
+    ----------
+    path : path
+        A ``results.nc``, or the folder of a run that holds one.
+
+    Returns
+    -------
+    xarray.Dataset
+        As `save` was given it.
+
+    Raises
+    ------
+    ResultsError
+        If the file is missing, damaged, not a result, or of another schema.
+    """
+    source = Path(path)
+    source = source / "results.nc" if source.is_dir() else source
+    try:
+        results = xr.load_dataset(source, engine=ENGINE)
+    except FileNotFoundError as error:
+        raise ResultsError(f"{path} does not exist; name a results.nc or the folder of a run") from error
+    except (OSError, ValueError, KeyError) as error:
+        raise ResultsError(f"{path} cannot be read as netCDF; it is damaged or something else: {error}") from error
+    schema = results.attrs.get("schema")
+    if schema is None or "scenario_hash" not in results.attrs:
+        raise ResultsError(f"{path} is netCDF but no result of stresslab; name a results.nc")
+    if int(schema) != SCHEMA:
+        raise ResultsError(f"{path} has schema {int(schema)}, this version reads {SCHEMA}; run the scenario again")
+    return results
+
+
+def outcomes_dataset(scenario: Scenario, outcomes: Outcomes) -> xr.Dataset:
+    """The outcome of every path, for those who validate a run.
+
+    Parameters
+    ----------
+    scenario, outcomes : Scenario, Outcomes
+        The question and its simulation.
+
+    Returns
+    -------
+    xarray.Dataset
+        Per configuration, pool and path: liquidation time in days (missing if never), profit and required collateral in
+        the account's currency; per path the failure flag; per asset and path the price at the horizon.
+    """
+    names = [configuration.name for configuration in scenario.configurations]
+    pools = list(dict.fromkeys(pool.name for configuration in scenario.configurations for pool in configuration.pools))
+    paths = outcomes.failed.size
+    shape = (len(names), len(pools), paths)
+    arrays = {
+        name: np.full(shape, np.nan, np.float32)
+        for name in ("liquidation_time", "profit", "insurance_draw", "required_collateral")
+    }
+    for row, (configuration, stakes) in enumerate(
+        zip(scenario.configurations, outcomes.problem.configuration_stakes, strict=True)
+    ):
+        for pool, stake in zip(configuration.pools, stakes, strict=True):
+            at = row, pools.index(pool.name)
+            step = outcomes.liquidation_step[stake]
+            arrays["liquidation_time"][at] = np.where(step <= outcomes.steps, step * outcomes.step, np.nan)
+            arrays["profit"][at] = outcomes.profit[stake]
+            arrays["insurance_draw"][at] = outcomes.insurance_draw[stake]
+            arrays["required_collateral"][at] = outcomes.required_collateral[outcomes.problem.layout.stake_pools[stake]]
+    currency = scenario.book.currency
+    dims = ("configuration", "pool", "path")
+    price = scenario.market.start_prices[:, None] * np.exp(outcomes.log_price.astype(np.float64))
+    return xr.Dataset(
+        {
+            **{
+                name: (dims, values, {"units": "day" if name == "liquidation_time" else currency})
+                for name, values in arrays.items()
+            },
+            "price": (("asset", "path"), price, {"units": f"{currency} per unit"}),
+            "failed": (("path",), outcomes.failed),
+        },
+        coords={"configuration": names, "pool": pools, "asset": list(scenario.market.assets), "path": np.arange(paths)},
+        attrs={"schema": SCHEMA, "currency": currency, "seed": scenario.seed, "block_width": outcomes.block_width},
+    )
+
+
+def _encoding(results: xr.Dataset) -> dict[str, dict[str, object]]:
+    """Lossless compression of numbers; a result of a few hundred kilobytes opens at once all the same."""
+    return {
+        str(name): {"zlib": True, "complevel": 1, "shuffle": True}
+        for name, values in results.data_vars.items()
+        if values.dtype.kind in "fi" and values.ndim > 0
+    }
