@@ -8,9 +8,10 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile("settled", derandomize=True, deadline=None)
+# How fast the machine is says nothing about the code.
+settings.register_profile("settled", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("settled")
 
 
