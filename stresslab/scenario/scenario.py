@@ -36,7 +36,8 @@ class Scenario:
     notices : tuple of Notice
         Warnings that arose while reading, in the order of the files.
     documents : mapping of str to str
-        The files that were read, whole, by role: ``scenario``, ``book``, ``venue`` and, where there is one, ``calibration``.
+        The files that were read, whole, by role: ``scenario``, ``book``, ``venue`` and, where there is one,
+        ``calibration``.
     """
 
     name: str

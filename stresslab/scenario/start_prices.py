@@ -49,9 +49,16 @@ def start_prices(
         )
     positions = [position for _, position in placed]
     by_symbol: dict[str, float] = {}
-    for position in positions:
-        if position.mark_price is not None:
-            by_symbol.setdefault(position.symbol.name, position.mark_price)
+    for path, position in placed:
+        if position.mark_price is None:
+            continue
+        first = by_symbol.setdefault(position.symbol.name, position.mark_price)
+        if position.mark_price != first:
+            problem = (
+                f"{shown(position.symbol.name)} has two mark prices, {first:_.10g} and {position.mark_price:_.10g}"
+            )
+            remedy = "each position keeps its own; a contract has one mark price, so make the two equal"
+            findings.notice(draft.document, (*path, "mark_price"), problem, remedy)
     marked = []
     for position in positions:
         start, base = starts[position.symbol.underlying], bases[position.symbol.underlying]

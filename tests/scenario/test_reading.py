@@ -131,7 +131,7 @@ def test_an_asset_misspelled_beside_a_calibration_is_a_warning(tmp_path: Path) -
 
 
 def test_a_pool_liquidated_at_the_start_is_a_warning(tmp_path: Path) -> None:
-    # At a mark of 58,100 the long is down 48,000 and asks for 20 x 58,100 x 1 % - 1,300 = 10,320; 50,000 is 8,320 short.
+    # At a mark of 58,100 the long is down 48,000 and asks for 20 x 58,100 x 1 % - 1,300 = 10,320: 8,320 too much.
     path = write(
         tmp_path,
         scenario=edited(SCENARIO, ("price = 61_000", "price = 58_100")),

@@ -22,7 +22,6 @@ def faults_of(path: Path) -> tuple[Fault, ...]:
     try:
         read_scenario(path)
     except InputError as error:
-        assert error.faults
         return error.faults
     return ()
 
@@ -46,7 +45,7 @@ def test_any_value_under_any_key(name: str, tmp_path: Path) -> None:
                 length = len(Path(fault.path).read_text().split("\n")[fault.line - 1])
                 assert 1 <= fault.column <= length + 1
                 assert str(fault).isprintable()
-    # Neither everything nor nothing is refused.
+    # Neither everything nor nothing is refused (a refusal without faults would count as read).
     assert 0 < read < refused
 
 

@@ -95,3 +95,10 @@ def test_a_position_without_a_mark_takes_that_of_its_symbol(tmp_path: Path) -> N
 
 def test_a_position_without_a_mark_on_a_symbol_without_one_starts_at_the_price(tmp_path: Path) -> None:
     assert marks(read(tmp_path, more=SECOND.format(symbol="BTCUSDC", mark="")))["btc-short"] == 61_000.0
+
+
+def test_two_marks_of_one_symbol_are_a_warning(tmp_path: Path) -> None:
+    scenario = read(tmp_path, more=SECOND.format(symbol="BTCUSDT", mark="mark_price = 61_001"))
+    (notice,) = scenario.notices
+    assert '"BTCUSDT" has two mark prices, 61_000 and 61_001' in notice.problem
+    assert (Path(notice.path).name, notice.line, notice.column) == ("book.toml", 29, 14)
