@@ -15,7 +15,6 @@ from jax import Array, lax
 from stresslab.margin.problem import Layout, PoolParameters
 from stresslab.market.process import MarketStep
 
-
 # Up to this many multiplications a matrix product is written out.
 _UNROLLED = 256
 
@@ -327,7 +326,7 @@ def _bridge_width(move: Array, variance: Array, draw: Array) -> Array:
 
 def _rows(values: Array, rows: tuple[int, ...]) -> Array:
     """Rows by static index; nothing is copied where they are all there in order."""
-    if values.shape[0] == 1 and len(set(rows)) == 1 or rows == tuple(range(values.shape[0])):
+    if (values.shape[0] == 1 and len(set(rows)) == 1) or rows == tuple(range(values.shape[0])):
         return values
     return values[np.array(rows, np.int32)]
 
@@ -403,6 +402,6 @@ class _Legs:
 
 def _product(matrix: Array, values: Array) -> Array:
     """Matrix product, written out where it is small: then it fuses with what surrounds it and nothing is stored between."""
-    if matrix.size > _UNROLLED:
+    if matrix.size > _UNROLLED or matrix.size == 0:
         return matrix @ values
     return sum(matrix[:, row : row + 1] * values[row : row + 1] for row in range(matrix.shape[1]))
