@@ -149,7 +149,7 @@ def test_version_is_that_of_the_package(capsys):
     ("arguments", "words"),
     [
         (["validat"], "did you mean 'validate'"),
-        (["frobnicate"], "the commands are validate, explain"),
+        (["frobnicate"], f"the commands are {', '.join(cli.COMMANDS)}"),
         (["--frobnicate"], "No such option"),
         (["validate"], "Missing argument"),
         (["schema", "bok"], "'bok' is not one of"),
