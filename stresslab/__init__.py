@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from stresslab.calibration.files import calibrate_files as calibrate_files
     from stresslab.documents.faults import InputError as InputError
     from stresslab.margin.explanation import explain as explain
+    from stresslab.results.saving import load as load
+    from stresslab.results.saving import save as save
+    from stresslab.running import run as run
+    from stresslab.running import run_to_folder as run_to_folder
     from stresslab.scenario.reading import read_scenario as read_scenario
     from stresslab.scenario.validation import validate_files as validate_files
     from stresslab.venues.reading import read_pack as read_pack
@@ -28,9 +32,13 @@ _HOMES = MappingProxyType(
         "InputError": "stresslab.documents.faults",
         "calibrate_files": "stresslab.calibration.files",
         "explain": "stresslab.margin.explanation",
+        "load": "stresslab.results.saving",
         "read_book": "stresslab.book.reading",
         "read_pack": "stresslab.venues.reading",
         "read_scenario": "stresslab.scenario.reading",
+        "run": "stresslab.running",
+        "run_to_folder": "stresslab.running",
+        "save": "stresslab.results.saving",
         "shipped_packs": "stresslab.venues.reading",
         "standard_configurations": "stresslab.book.configurations",
         "validate_files": "stresslab.scenario.validation",
@@ -41,9 +49,13 @@ __all__ = [
     "InputError",
     "calibrate_files",
     "explain",
+    "load",
     "read_book",
     "read_pack",
     "read_scenario",
+    "run",
+    "run_to_folder",
+    "save",
     "shipped_packs",
     "standard_configurations",
     "validate_files",

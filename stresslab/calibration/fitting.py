@@ -153,7 +153,7 @@ def calibrate(
         problem = f"only {complete} days on which every asset has a return"
         raise InputError([Fault(histories[0].path, 1, 1, problem, "give histories of one period")])
     estimate = _estimate(returns.values, model)
-    windows = tuple(cut(history, returns.days[0], returns.days[-1] + 1) for history in histories)
+    windows = tuple(cut(history, returns.days[0], returns.days[-1] + np.timedelta64(1, "D")) for history in histories)
     return Calibration(
         model=model,
         since=first,

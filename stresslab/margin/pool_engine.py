@@ -12,11 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
+from stresslab.margin.legs import Legs, rows_of
 from stresslab.margin.problem import Layout, PoolParameters
 from stresslab.market.process import MarketStep
-
-# Up to this many multiplications a matrix product is written out.
-_UNROLLED = 256
 
 
 class Account(NamedTuple):
@@ -29,7 +27,7 @@ class Account(NamedTuple):
     survived : jax.Array
         Steps before each watch's barrier was reached, [watch, path], int32.
     reached : jax.Array
-        Side times the log price at which a barrier was passed, [watch, path]; empty where the bridge makes it the barrier.
+        Side times the log price at which a barrier was passed, [watch, path]; empty where that is the barrier itself.
     price_ratio : jax.Array
         Price over start price of the assets of pools on several prices, [asset of a leg, path].
     requirement : jax.Array
@@ -81,13 +79,13 @@ class Outcome(NamedTuple):
 
 def init(layout: Layout, parameters: PoolParameters, paths: int) -> Account:
     """State of the account before the first step, at today's marks, on a block of paths."""
-    legs = _Legs(layout, parameters)
+    legs = Legs(layout, parameters)
     ratio = jnp.ones((len(legs.assets), paths), jnp.float32)
     requirement = legs.pooled(legs.requirement(legs.notional(ratio)) - legs.pnl(ratio))
     collateral = _several_collateral(layout, parameters)
-    liquidated = collateral <= _rows(requirement, layout.several_stakes)
+    liquidated = collateral <= rows_of(requirement, layout.several_stakes)
     equity = legs.pooled(legs.pnl(ratio) - parameters.fee_rate * legs.notional(ratio))
-    equity = _rows(equity, layout.several_stakes) + collateral * (layout.bridge == "every_pool")
+    equity = rows_of(equity, layout.several_stakes) + collateral * (layout.bridge == "every_pool")
     watches = len(layout.watches)
     return Account(
         extreme=jnp.zeros((len(layout.rows), paths), jnp.float32),
@@ -107,7 +105,7 @@ def step(
     account: Account,
     market: MarketStep,
     bridge: Array,
-    pool_bridge: Array | None,
+    pool_bridge: Array,
 ) -> Account:
     """Take every pool through one step of the market.
 
@@ -136,28 +134,28 @@ def _step_single(
     if not layout.rows:
         return account
     assets = tuple(asset for asset, _ in layout.rows)
-    side = np.array([[side] for _, side in layout.rows], np.float32)
-    start, end = _rows(market.start_log_price, assets), _rows(market.log_price, assets)
+    side = jnp.array([[side] for _, side in layout.rows], jnp.float32)
+    start, end = rows_of(market.start_log_price, assets), rows_of(market.log_price, assets)
     if layout.bridge == "none":
         inside = side * end
     else:
         # One uniform serves both extremes of an asset: low draws push the minimum down, high ones the maximum up.
-        draw = _rows(bridge, assets)
+        draw = rows_of(bridge, assets)
         draw = jnp.where(side > 0, 1.0 - draw, draw) if any(s > 0 for _, s in layout.rows) else draw
-        inside = 0.5 * (side * (start + end) + _bridge_width(end - start, _rows(market.deviation, assets) ** 2, draw))
+        inside = 0.5 * (side * (start + end) + _bridge_width(end - start, rows_of(market.deviation, assets) ** 2, draw))
     extreme = jnp.maximum(account.extreme, inside)
-    held = _rows(extreme, layout.watches) < parameters.barrier
+    held = rows_of(extreme, layout.watches) < parameters.barrier
     if layout.bridge == "none":
-        passed = ~held & (_rows(account.extreme, layout.watches) < parameters.barrier)
-        account = account._replace(reached=jnp.where(passed, _rows(inside, layout.watches), account.reached))
+        passed = ~held & (rows_of(account.extreme, layout.watches) < parameters.barrier)
+        account = account._replace(reached=jnp.where(passed, rows_of(inside, layout.watches), account.reached))
     return account._replace(extreme=extreme, survived=account.survived + held)
 
 
 def _step_several(
-    layout: Layout, parameters: PoolParameters, account: Account, market: MarketStep, pool_bridge: Array | None
+    layout: Layout, parameters: PoolParameters, account: Account, market: MarketStep, pool_bridge: Array
 ) -> Account:
-    legs = _Legs(layout, parameters)
-    ratio = jnp.exp(_rows(market.log_price, legs.assets))
+    legs = Legs(layout, parameters)
+    ratio = jnp.exp(rows_of(market.log_price, legs.assets))
     notional = legs.notional(ratio)
     required = legs.requirement(notional)
     pnl = legs.pnl(ratio)
@@ -172,15 +170,15 @@ def _step_several(
         worst_inside = requirement
     worst = jnp.maximum(account.worst, worst_inside)
     collateral = _several_collateral(layout, parameters)
-    held = collateral > _rows(worst, layout.several_stakes)
-    liquidated = ~held & (collateral > _rows(account.worst, layout.several_stakes))
+    held = collateral > rows_of(worst, layout.several_stakes)
+    liquidated = ~held & (collateral > rows_of(account.worst, layout.several_stakes))
 
     def settle() -> Array:
         if layout.bridge == "every_pool":
             equity = legs.pooled(legs.requirement(middle) - parameters.fee_rate * middle)
         else:
             equity = legs.pooled(pnl - parameters.fee_rate * notional)
-        return jnp.where(liquidated, _rows(equity, layout.several_stakes), account.settlement)
+        return jnp.where(liquidated, rows_of(equity, layout.several_stakes), account.settlement)
 
     return account._replace(
         price_ratio=ratio,
@@ -211,18 +209,18 @@ def margin_ratios(
     jax.Array
         [stake, path], at least 1.
     """
-    positions = _Legs(layout, parameters, every_position=True)
-    ratio = jnp.exp(_rows(log_price, positions.assets))
-    equity = parameters.collateral + _rows(parameters.membership @ positions.pnl(ratio), layout.stake_pools)
-    required = _rows(parameters.membership @ positions.requirement(positions.notional(ratio)), layout.stake_pools)
+    positions = Legs(layout, parameters, every_position=True)
+    ratio = jnp.exp(rows_of(log_price, positions.assets))
+    equity = parameters.collateral + rows_of(parameters.membership @ positions.pnl(ratio), layout.stake_pools)
+    required = rows_of(parameters.membership @ positions.requirement(positions.notional(ratio)), layout.stake_pools)
     alive = _alive(layout, parameters, account, elapsed)
     return jnp.where(alive, jnp.maximum(equity / required, 1.0), 1.0)
 
 
 def finalize(layout: Layout, parameters: PoolParameters, account: Account, log_price: Array, steps: Array) -> Outcome:
     """Outcomes of a block after its last step."""
-    positions = _Legs(layout, parameters, every_position=True)
-    ratio = jnp.exp(_rows(log_price, positions.assets))
+    positions = Legs(layout, parameters, every_position=True)
+    ratio = jnp.exp(rows_of(log_price, positions.assets))
     pnl = parameters.membership @ positions.pnl(ratio)
     pnl_today = parameters.membership @ parameters.pnl
     alive = _alive(layout, parameters, account, steps)
@@ -230,8 +228,8 @@ def finalize(layout: Layout, parameters: PoolParameters, account: Account, log_p
         [_single_settlement(layout, parameters, account), _several_settlement(layout, parameters, account)]
     )
     left = jnp.maximum(settlement, 0.0) * parameters.returned
-    value_today = jnp.maximum(parameters.collateral + _rows(pnl_today, layout.stake_pools), 0.0)
-    profit = jnp.where(alive, _rows(pnl - pnl_today, layout.stake_pools), left - value_today)
+    value_today = jnp.maximum(parameters.collateral + rows_of(pnl_today, layout.stake_pools), 0.0)
+    profit = jnp.where(alive, rows_of(pnl - pnl_today, layout.stake_pools), left - value_today)
     return Outcome(
         required_collateral=_required_collateral(layout, parameters, account, log_price),
         liquidation_step=_liquidation_step(layout, parameters, account, steps),
@@ -244,14 +242,14 @@ def finalize(layout: Layout, parameters: PoolParameters, account: Account, log_p
 
 def _required_collateral(layout: Layout, parameters: PoolParameters, account: Account, log_price: Array) -> Array:
     # The deficit of a single-price pool is convex in its price, so its maximum lies at one of the extremes.
-    positions = _Legs(layout, parameters, every_position=True)
+    positions = Legs(layout, parameters, every_position=True)
     worst = []
     for wanted in (-1, 1):
         reached = jnp.zeros_like(log_price)
         for row, (asset, side) in enumerate(layout.rows):
             if side == wanted:
                 reached = reached.at[asset].set(side * account.extreme[row])
-        ratio = jnp.exp(_rows(reached, positions.assets))
+        ratio = jnp.exp(rows_of(reached, positions.assets))
         deficit = positions.requirement(positions.notional(ratio)) - positions.pnl(ratio)
         worst.append(parameters.membership @ deficit)
     return jnp.maximum(*worst).at[np.array(layout.several_pools, np.int32)].set(account.worst)
@@ -276,16 +274,16 @@ def _single_settlement(layout: Layout, parameters: PoolParameters, account: Acco
     """Equity left on single-price stakes, by the barrier that was reached first."""
     paths = account.extreme.shape[1]
     if layout.bridge == "none":
-        positions = _Legs(layout, parameters, every_position=True)
-        side = np.array([layout.rows[row][1] for row in layout.watches], np.float32)[:, None]
+        positions = Legs(layout, parameters, every_position=True)
+        side = jnp.array([layout.rows[row][1] for row in layout.watches], jnp.float32)[:, None]
         price_ratio = jnp.exp(side * account.reached)
         pools = tuple(layout.stake_pools[stake] for stake, watches in enumerate(layout.single_stakes) for _ in watches)
         stakes = tuple(stake for stake, watches in enumerate(layout.single_stakes) for _ in watches)
         # On one price the pnl is linear in the price ratio, so the pool's sums suffice.
-        exposure = _rows(parameters.membership @ (positions.side * parameters.notional), pools)
-        gross = _rows(parameters.membership @ parameters.notional, pools)
-        pnl = _rows(parameters.membership @ parameters.pnl, pools)
-        equity = _rows(parameters.collateral, stakes) + pnl + exposure * (price_ratio - 1.0)
+        exposure = rows_of(parameters.membership @ (positions.side * parameters.notional), pools)
+        gross = rows_of(parameters.membership @ parameters.notional, pools)
+        pnl = rows_of(parameters.membership @ parameters.pnl, pools)
+        equity = rows_of(parameters.collateral, stakes) + pnl + exposure * (price_ratio - 1.0)
         settlement = equity - parameters.fee_rate * gross * price_ratio
     else:
         settlement = jnp.broadcast_to(parameters.settlement, (len(layout.watches), paths))
@@ -314,94 +312,11 @@ def _several_collateral(layout: Layout, parameters: PoolParameters) -> Array:
 
 
 def _several_deficit_today(layout: Layout, parameters: PoolParameters) -> Array:
-    legs = _Legs(layout, parameters)
+    legs = Legs(layout, parameters)
     ratio = jnp.ones((len(legs.assets), 1), jnp.float32)
-    return _rows(legs.pooled(legs.requirement(legs.notional(ratio)) - legs.pnl(ratio)), layout.several_stakes)
+    return rows_of(legs.pooled(legs.requirement(legs.notional(ratio)) - legs.pnl(ratio)), layout.several_stakes)
 
 
 def _bridge_width(move: Array, variance: Array, draw: Array) -> Array:
     """Range of a Brownian bridge's extreme about its ends: sqrt(move^2 - 2 variance ln U) (METHODS M14)."""
     return jnp.sqrt(move * move - 2.0 * variance * jnp.log(draw))
-
-
-def _rows(values: Array, rows: tuple[int, ...]) -> Array:
-    """Rows by static index; nothing is copied where they are all there in order."""
-    if (values.shape[0] == 1 and len(set(rows)) == 1) or rows == tuple(range(values.shape[0])):
-        return values
-    return values[np.array(rows, np.int32)]
-
-
-class _Legs:
-    """The positions that some pool on several prices holds (or all), with their rules; trace-time only."""
-
-    def __init__(self, layout: Layout, parameters: PoolParameters, *, every_position: bool = False) -> None:
-        legs = tuple(range(len(layout.position_assets))) if every_position else layout.legs
-        used = [layout.position_assets[leg] for leg in legs]
-        self.assets = tuple(used) if every_position else tuple(dict.fromkeys(used))
-        self.asset_of_leg = (
-            tuple(self.assets.index(asset) for asset in used) if not every_position else tuple(range(len(legs)))
-        )
-        self.value = _rows(parameters.notional, legs)
-        self.side = _rows(parameters.side, legs)
-        self.pnl_today = _rows(parameters.pnl, legs)
-        self.tiers = [
-            tuple(
-                _rows(column[tier], legs)
-                for column in (parameters.rate, parameters.amount, parameters.floor, parameters.rate_rise)
-            )
-            for tier in range(parameters.rate.shape[0])
-        ]
-        self.membership = (
-            _rows(parameters.membership, layout.several_pools)[:, np.array(legs, np.int32)]
-            if legs
-            else parameters.membership[:0, :0]
-        )
-
-    def notional(self, price_ratio: Array) -> Array:
-        return self.value * _rows(price_ratio, self.asset_of_leg)
-
-    def pnl(self, price_ratio: Array) -> Array:
-        return self.pnl_today + self.side * self.value * (_rows(price_ratio, self.asset_of_leg) - 1.0)
-
-    def requirement(self, notional: Array) -> Array:
-        """Maintenance margin: the largest of the tiers' lines (METHODS M3)."""
-        rate, amount, _, _ = self.tiers[0]
-        result = rate * notional - amount
-        for rate, amount, _, _ in self.tiers[1:]:
-            result = jnp.maximum(result, rate * notional - amount)
-        return result
-
-    def marginal_rate(self, notional: Array) -> Array:
-        """Maintenance rate of the tier in force, the slope of the requirement."""
-        result = self.tiers[0][0]
-        for _, _, floor, rise in self.tiers[1:]:
-            result = result + jnp.where(notional > floor, rise, 0.0)
-        return result
-
-    def pooled(self, values: Array) -> Array:
-        """Sums over each pool's positions, [pool, path]."""
-        return _product(self.membership, values)
-
-    def variance(self, exposure: Array, market: MarketStep) -> Array:
-        """Variance of each pool's surplus over the step, w' S w, [pool, path] (METHODS M19)."""
-        assets = np.array([self.assets[asset] for asset in self.asset_of_leg], np.int32)
-        factor = market.factor[assets]
-        scaled = exposure * _rows(market.deviation, tuple(int(asset) for asset in assets))
-        pools, factors = self.membership.shape[0], factor.shape[1]
-        mixing = self.membership[:, None, :] * factor.T[None, :, :]
-        if pools * factors * len(assets) <= _UNROLLED:
-            return jnp.stack(
-                [
-                    sum(_product(mixing[pool, row : row + 1], scaled)[0] ** 2 for row in range(factors))
-                    for pool in range(pools)
-                ]
-            )
-        loads = (mixing.reshape(pools * factors, -1) @ scaled).reshape(pools, factors, -1)
-        return (loads * loads).sum(axis=1)
-
-
-def _product(matrix: Array, values: Array) -> Array:
-    """Matrix product, written out where it is small: then it fuses with what surrounds it and nothing is stored between."""
-    if matrix.size > _UNROLLED or matrix.size == 0:
-        return matrix @ values
-    return sum(matrix[:, row : row + 1] * values[row : row + 1] for row in range(matrix.shape[1]))

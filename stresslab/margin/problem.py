@@ -1,9 +1,10 @@
 """From configurations to arrays: the pools and stakes that the engine evaluates, each once.
 
-What a pool earns and requires does not depend on its collateral, so configurations that hold the same positions in one pool
-share that `pool`; a pool with a given collateral is a `stake`. A pool whose positions sit on one underlying is a
+What a pool earns and requires does not depend on its collateral, so configurations that hold the same positions in one
+pool share that *pool*; a pool with a given collateral is a *stake*. A pool whose positions sit on one underlying is a
 *single-price* pool: its surplus is a concave function of one price, so it is liquidated where the price first leaves an
-interval, and its required collateral follows from the extremes of the price. Only the others need their surplus stepped.
+interval, and its required collateral follows from the extremes of the price. Only the others have their surplus
+stepped.
 """
 
 from __future__ import annotations
@@ -265,7 +266,7 @@ class _Watches:
             [position.symbol.tiers for position in positions],
             collateral,
         )
-        sides = ((-1, lower), (+1, upper))
+        sides: tuple[tuple[int, float], ...] = ((-1, lower), (+1, upper))
         if len(pool) == 1:
             # One position has one barrier at most; the other side can never matter.
             sides = (sides[0],) if positions[0].quantity > 0 else (sides[1],)
@@ -282,7 +283,7 @@ class _Watches:
         return len(self.barriers) - 1
 
     def _settlement(self, pool: tuple[int, ...], marks: list[float], ratio: float, collateral: float) -> float:
-        """Equity left after the fee at a barrier; it is the maintenance requirement there, unless today is already below it."""
+        """Equity left after the fee at a barrier: the requirement there, unless the pool is below it already."""
         equity, notional = collateral, 0.0
         for index, mark in zip(pool, marks, strict=True):
             position = self.book.positions[index]

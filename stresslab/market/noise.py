@@ -1,7 +1,7 @@
 """Counter-based draws: every number is a pure function of seed, stream, path and step.
 
-A stream is a name, such as ``asset:BTC``. Its key is a hash of the seed and that name, so draws do not depend on the order
-or the number of streams, on the block that holds the path, or on the thread that computes it.
+A stream is a name, such as ``asset:BTC``. Its key is a hash of the seed and that name, so draws do not depend on the
+order or the number of streams, on the block that holds the path, or on the thread that computes it.
 
 The generator is Threefry 2x32 with 13 rounds, the fewest that pass the Crush batteries: Salmon, Moraes, Dror, Shaw,
 "Parallel random numbers: as easy as 1, 2, 3" (2011).
@@ -120,7 +120,7 @@ def words(keys: Array, counter: Counter) -> tuple[Array, Array]:
 
 
 def uniform(word: Array) -> Array:
-    """Uniform draws from words: the 2**23 midpoints ``(k + 1/2) / 2**23``, float32, never 0 and never 1 (METHODS M35)."""
+    """Uniform draws from words: the midpoints ``(k + 1/2) / 2**23``, float32, never 0 and never 1 (METHODS M35)."""
     import jax.numpy as jnp
     from jax import lax
 

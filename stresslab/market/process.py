@@ -1,4 +1,4 @@
-"""What a price process is: two pure functions over a block of paths, with parameters as leaves and noise as an argument.
+"""What a price process is: pure functions over a block of paths, parameters as leaves, noise as an argument.
 
 A process is a named tuple of arrays with these methods:
 
@@ -56,8 +56,8 @@ class MarketStep(NamedTuple):
     deviation : jax.Array
         Standard deviation of the log return over this step, given what is known at its start, [asset, path or 1].
     factor : jax.Array
-        Cholesky factor of the correlation of log returns, [asset, asset]; with `deviation` it gives the local covariance
-        that the bridge needs.
+        Cholesky factor of the correlation of log returns, [asset, asset]; with `deviation` it gives the local
+        covariance that the bridge needs.
     """
 
     start_log_price: Array
@@ -69,13 +69,21 @@ class MarketStep(NamedTuple):
 class Process(Protocol):
     """A market model with its parameters as arrays; see the module's text."""
 
-    def draw(self, keys: Array, counter: Counter) -> Noise: ...
+    def draw(self, keys: Array, counter: Counter) -> Noise:
+        """Draw the noise of one step."""
+        ...
 
-    def init(self, paths: int) -> Any: ...
+    def init(self, paths: int) -> Any:
+        """Return the state before the first step."""
+        ...
 
-    def step(self, state: Any, noise: Noise, dt: Array) -> tuple[Any, MarketStep]: ...
+    def step(self, state: Any, noise: Noise, dt: Array) -> tuple[Any, MarketStep]:
+        """Advance by ``dt`` years."""
+        ...
 
-    def log_price(self, state: Any) -> Array: ...
+    def log_price(self, state: Any) -> Array:
+        """Return the log of price over start price, [asset, path]."""
+        ...
 
 
 def asset_streams(assets: Sequence[str]) -> tuple[str, ...]:

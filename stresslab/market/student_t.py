@@ -1,8 +1,9 @@
-"""Multivariate Student-t diffusion: Brownian motion whose variance is drawn anew each day (DESIGN section 8, METHODS M41).
+"""Multivariate Student-t diffusion: Brownian motion whose variance is drawn anew each day (METHODS M41).
 
-On each day one draw ``W = (nu - 2) / chi2(nu)``, with mean one, multiplies the variance of every asset. Daily log returns
-are then multivariate Student-t with ``nu`` degrees of freedom and the stated volatility. The stated correlation is that of
-the Gaussian core; given W the steps are Brownian, so the bridge inside a step is exact with the mixed variance.
+On each day one draw ``W = (nu - 2) / chi2(nu)``, with mean one, multiplies the variance of every asset. Daily log
+returns are then multivariate Student-t with ``nu`` degrees of freedom and the stated volatility (DESIGN section 8). The
+stated correlation is that of the Gaussian core; given W the steps are Brownian, so the bridge inside a step is exact
+with the mixed variance.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ def step_fault(step: float) -> str | None:
 
 
 class StudentTDiffusion(NamedTuple):
-    """``x(t + dt) = x(t) + (mu - sigma^2 / 2) dt + sigma sqrt(W dt) C z``, W constant over a day and common to all assets.
+    """``x(t + dt) = x(t) + (mu - sigma^2 / 2) dt + sigma sqrt(W dt) C z``, one W a day for all assets.
 
     Parameters
     ----------

@@ -24,7 +24,7 @@ class AccountPaths:
     Parameters
     ----------
     first_step, last_step : numpy.ndarray
-        Step of the first liquidation of a pool and of the last one, [path]; steps + 1 if there was none (or not of all).
+        Step of the first liquidation of a pool and of the last one, [path]; steps + 1 if none, or not all, were.
     position_liquidated : numpy.ndarray
         Whether the pool that holds the position was liquidated, [position, path].
     loss : numpy.ndarray

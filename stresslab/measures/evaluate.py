@@ -172,7 +172,7 @@ def _times(
 
 
 def _margin_ratios(outcomes: Outcomes, stake: int, axes: Axes) -> NDArray[np.float64]:
-    """Quantiles of the margin ratio read off the counts, [time, quantile]; the first time is left to today's exact ratio."""
+    """Quantiles of the margin ratio read off the counts, [time, quantile]; the first time is left missing."""
     counts = outcomes.ratio_counts[:, stake, :]
     paths = int((~outcomes.failed).sum())
     edges = np.log(outcomes.ratio_edges.astype(np.float64))

@@ -68,8 +68,8 @@ def quantile_ranks(probability: float, paths: int) -> tuple[int, int, int]:
     Returns
     -------
     tuple of int
-        Rank of the lower bound, of the estimate and of the upper bound, in [1, paths]. The bounds cover the quantile with
-        at least 95 % probability where the sample is large enough to have such ranks.
+        Rank of the lower bound, of the estimate and of the upper bound, in [1, paths]. The bounds cover the quantile
+        with at least 95 % probability where the sample is large enough to have such ranks.
     """
     # The estimate is the value exceeded by exactly n (1 - p) others, counted in integers (METHODS M51).
     exceeded = Fraction(str(probability)) * paths

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
@@ -12,7 +13,7 @@ from stresslab.results.dataset import SCHEMA
 from stresslab.scenario.scenario import Scenario
 from stresslab.simulation.outcomes import Outcomes
 
-ENGINE = "h5netcdf"
+ENGINE: Literal["h5netcdf"] = "h5netcdf"
 
 
 class ResultsError(ValueError):
@@ -32,7 +33,7 @@ def save(results: xr.Dataset, path: str | Path) -> None:
     target = Path(path)
     scratch = target.with_name(f".{target.name}.unfinished")
     try:
-        results.to_netcdf(scratch, engine=ENGINE, encoding=_encoding(results))
+        results.to_netcdf(str(scratch), engine=ENGINE, encoding=_encoding(results))
         with scratch.open("rb") as written:
             os.fsync(written.fileno())
         scratch.replace(target)
@@ -123,7 +124,7 @@ def outcomes_dataset(scenario: Scenario, outcomes: Outcomes) -> xr.Dataset:
     )
 
 
-def _encoding(results: xr.Dataset) -> dict[str, dict[str, object]]:
+def _encoding(results: xr.Dataset) -> dict[str, dict[str, Any]]:
     """Lossless compression of numbers; a result of a few hundred kilobytes opens at once all the same."""
     return {
         str(name): {"zlib": True, "complevel": 1, "shuffle": True}

@@ -33,14 +33,15 @@ class Variable:
     dims : tuple of str
         Dimension names in order.
     unit : str
-        ``"1"`` for a fraction, ``"day"``, ``"money"`` for the account's currency, ``"price"`` for currency per base unit,
-        ``"quantity"`` for base units, or ``""`` for text.
+        ``"1"`` for a fraction, ``"day"``, ``"money"`` for the account's currency, ``"price"`` for currency per base
+        unit, ``"quantity"`` for base units, or ``""`` for text.
     sign : str
         Which sign means what, or ``"not negative"``.
     description : str
         One sentence.
     interval : str
-        ``""`` or how the companions ``_lower`` and ``_upper`` (95 %) are made; `` standard error`` names ``_standard_error``.
+        ``""`` or how the companions ``_lower`` and ``_upper`` (95 %) are made; after ``"standard error"`` there is a
+        ``_standard_error`` too.
     """
 
     name: str

@@ -97,7 +97,7 @@ def simulate_block(
         counter = noise.Counter(path, index.astype(jnp.uint32))
         draws = process.draw(streams.process, counter)
         state, market = process.step(state, draws, grid.dt)
-        pool_bridge = noise.uniform(noise.words(streams.pools, counter)[0]) if layout.several_pools else None
+        pool_bridge = noise.uniform(noise.words(streams.pools, counter)[0])
         return state, pool_engine.step(layout, parameters, account, market, draws.bridge, pool_bridge)
 
     def snapshot(carry: Any, bounds: tuple[Array, Array]) -> tuple[Any, Array]:

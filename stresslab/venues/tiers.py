@@ -34,7 +34,9 @@ class TierTable:
     def maintenance_amounts(self) -> tuple[float, ...]:
         """Amount subtracted in each tier, in the account's currency, not negative (METHODS M3)."""
         amounts = [0.0]
-        for floor, previous, rate in zip(self.floors[1:], self.maintenance_rates, self.maintenance_rates[1:], strict=False):
+        for floor, previous, rate in zip(
+            self.floors[1:], self.maintenance_rates, self.maintenance_rates[1:], strict=False
+        ):
             amounts.append(amounts[-1] + floor * (rate - previous))
         return tuple(amounts)
 
@@ -56,7 +58,7 @@ class TierTable:
         return np.asarray(lines.max(axis=-1))
 
     def tier_of(self, notional: float) -> int:
-        """Index of the tier that holds a notional; a notional on an edge belongs to the tier below, as venues print it."""
+        """Index of the tier that holds a notional; one on an edge belongs to the tier below, as venues print it."""
         return max(int(np.searchsorted(self.floors, notional, side="left")) - 1, 0)
 
     def maximal_leverage(self, notional: float) -> float:

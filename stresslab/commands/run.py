@@ -1,0 +1,100 @@
+"""``stresslab run``: from a scenario to results, report and tables in one folder."""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from stresslab.scenario.scenario import Scenario
+
+
+@click.command()
+@click.argument("scenario", metavar="SCENARIO")
+@click.option("--out", metavar="DIR", help="Folder for the results; made new, or replaced where it holds a former run.")
+@click.option("--paths", type=click.IntRange(1, 10**9), metavar="N", help="Number of paths instead of the scenario's.")
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="N", help="Seed instead of the scenario's.")
+@click.option(
+    "--form",
+    type=click.Choice(["short", "standard"]),
+    default="standard",
+    show_default=True,
+    help="Which pages the report has.",
+)
+@click.option("--threads", type=click.IntRange(1, 1024), metavar="N", help="Blocks in flight; by default one a core.")
+@click.option("--keep-outcomes", is_flag=True, help="Also save what became of every path, as outcomes.nc.")
+@click.option("--dry-run", is_flag=True, help="Print steps, memory and time to expect, and stop.")
+def command(
+    scenario: str,
+    out: str | None,
+    paths: int | None,
+    seed: int | None,
+    form: str,
+    threads: int | None,
+    keep_outcomes: bool,
+    dry_run: bool,
+) -> None:
+    """Simulate a scenario and write results.nc, report.pdf, tables/*.csv and manifest.json to a folder."""
+    from stresslab.commands.messages import print_notices
+    from stresslab.commands.progress import progress_of_paths
+    from stresslab.results.output_folder import OutputFolderError
+    from stresslab.scenario.reading import read_scenario
+
+    question = read_scenario(scenario, paths=paths, seed=seed)
+    print_notices(question.notices)
+    if dry_run:
+        _print_estimate(question, threads)
+        return
+    if out is None:
+        raise click.UsageError("--out DIR is missing; name the folder for the results")
+
+    from stresslab.running import run_to_folder
+
+    # A scheduler's polite end is treated as Ctrl-C is: nothing half-written stays.
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        with progress_of_paths(question.paths) as progress:
+            results, seconds = run_to_folder(
+                question, out, form=form, threads=threads, keep_outcomes=keep_outcomes, progress=progress
+            )
+    except OutputFolderError as error:
+        raise click.BadParameter(str(error), param_hint="--out") from error
+    _print_headline(results)
+    times = ", ".join(f"{phase} {taken:.1f} s" for phase, taken in seconds.items())
+    click.echo(f"{question.paths:,} paths of {question.steps:,} steps: {times}")
+    click.echo(f"written to {out}: report.pdf, results.nc, tables, manifest.json")
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _print_estimate(question: Scenario, threads: int | None) -> None:
+    from stresslab.simulation.estimate import estimate
+
+    cost = estimate(question, threads=threads)
+    click.echo(f"steps      {cost.steps:,} of {question.step * 24:g} h for each of {question.paths:,} paths")
+    click.echo(f"blocks     {cost.blocks:,}")
+    click.echo(f"memory     about {cost.memory_bytes / 1e9:.1f} GB at the peak")
+    click.echo(
+        f"time       about {cost.simulation_seconds:.0f} s, and {cost.compile_seconds:.0f} s to compile, measured here"
+    )
+
+
+def _print_headline(results: xr.Dataset) -> None:
+    width = max(len(str(name)) for name in results.configuration.values)
+    click.echo(f"{'':{width}}  P(any liquidation), 95 %      expected shortfall 97.5 %, {results.attrs['currency']}")
+    for name in results.configuration.values:
+        row = results.sel(configuration=name)
+        share, lower, upper = (
+            float(row[f"account_liquidation_probability{bound}"]) for bound in ("", "_lower", "_upper")
+        )
+        tail = row.sel(level=0.975)
+        shortfall, error = float(tail.expected_shortfall), float(tail.expected_shortfall_standard_error)
+        point = f"{share:7.2%}" if share > 0 else " none seen"
+        click.echo(f"{name:{width}}  {point} [{lower:.3%}, {upper:.3%}]   {shortfall:>14,.0f} +- {1.96 * error:,.0f}")

@@ -1,0 +1,110 @@
+"""Positions inside a compiled program: notional, pnl, requirement, and their sums over pools."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from stresslab.margin.problem import Layout, PoolParameters
+from stresslab.market.process import MarketStep
+
+# Up to this many multiplications a matrix product is written out.
+_UNROLLED = 256
+
+
+def rows_of(values: Array, rows: tuple[int, ...]) -> Array:
+    """Rows by static index; nothing is copied where they are all there in order."""
+    if (values.shape[0] == 1 and len(set(rows)) == 1) or rows == tuple(range(values.shape[0])):
+        return values
+    return values[np.array(rows, np.int32)]
+
+
+class Legs:
+    """Positions with their rules, for the arithmetic of one step. Exists while a program is traced, and only then.
+
+    Parameters
+    ----------
+    layout, parameters : Layout, PoolParameters
+        The problem.
+    every_position : bool
+        All positions, with one row of prices for each; by default those that some pool on several prices holds, with
+        one row of prices for each asset among them.
+    """
+
+    def __init__(self, layout: Layout, parameters: PoolParameters, *, every_position: bool = False) -> None:
+        legs = tuple(range(len(layout.position_assets))) if every_position else layout.legs
+        used = [layout.position_assets[leg] for leg in legs]
+        self.assets = tuple(used) if every_position else tuple(dict.fromkeys(used))
+        self.asset_of_leg = (
+            tuple(self.assets.index(asset) for asset in used) if not every_position else tuple(range(len(legs)))
+        )
+        self.value = rows_of(parameters.notional, legs)
+        self.side = rows_of(parameters.side, legs)
+        self.pnl_today = rows_of(parameters.pnl, legs)
+        self.tiers = [
+            tuple(
+                rows_of(column[tier], legs)
+                for column in (parameters.rate, parameters.amount, parameters.floor, parameters.rate_rise)
+            )
+            for tier in range(parameters.rate.shape[0])
+        ]
+        self.membership = (
+            rows_of(parameters.membership, layout.several_pools)[:, np.array(legs, np.int32)]
+            if legs
+            else parameters.membership[:0, :0]
+        )
+
+    def notional(self, price_ratio: Array) -> Array:
+        """Absolute position value at price ratios, [leg, path]."""
+        return self.value * rows_of(price_ratio, self.asset_of_leg)
+
+    def pnl(self, price_ratio: Array) -> Array:
+        """Unrealized pnl at price ratios, [leg, path], signed (METHODS M1)."""
+        return self.pnl_today + self.side * self.value * (rows_of(price_ratio, self.asset_of_leg) - 1.0)
+
+    def requirement(self, notional: Array) -> Array:
+        """Maintenance margin: the largest of the tiers' lines (METHODS M3)."""
+        rate, amount, _, _ = self.tiers[0]
+        result = rate * notional - amount
+        for rate, amount, _, _ in self.tiers[1:]:
+            result = jnp.maximum(result, rate * notional - amount)
+        return result
+
+    def marginal_rate(self, notional: Array) -> Array:
+        """Maintenance rate of the tier in force, the slope of the requirement."""
+        result = self.tiers[0][0]
+        for _, _, floor, rise in self.tiers[1:]:
+            result = result + jnp.where(notional > floor, rise, 0.0)
+        return result
+
+    def pooled(self, values: Array) -> Array:
+        """Sums over each pool's positions, [pool, path]."""
+        return _product(self.membership, values)
+
+    def variance(self, exposure: Array, market: MarketStep) -> Array:
+        """Variance of each pool's surplus over the step, w' S w, [pool, path] (METHODS M19)."""
+        assets = np.array([self.assets[asset] for asset in self.asset_of_leg], np.int32)
+        factor = market.factor[assets]
+        scaled = exposure * rows_of(market.deviation, tuple(int(asset) for asset in assets))
+        pools, factors = self.membership.shape[0], factor.shape[1]
+        mixing = self.membership[:, None, :] * factor.T[None, :, :]
+        if pools * factors * len(assets) <= _UNROLLED:
+            return jnp.stack(
+                [
+                    sum(_product(mixing[pool, row : row + 1], scaled)[0] ** 2 for row in range(factors))
+                    for pool in range(pools)
+                ]
+            )
+        loads = (mixing.reshape(pools * factors, -1) @ scaled).reshape(pools, factors, -1)
+        return (loads * loads).sum(axis=1)
+
+
+def _product(matrix: Array, values: Array) -> Array:
+    """Matrix product, written out where it is small: then it fuses with what surrounds it."""
+    if matrix.size > _UNROLLED or matrix.size == 0:
+        return matrix @ values
+    result = matrix[:, :1] * values[:1]
+    for row in range(1, matrix.shape[1]):
+        result = result + matrix[:, row : row + 1] * values[row : row + 1]
+    return result

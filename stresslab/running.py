@@ -1,0 +1,145 @@
+"""Runs as one call: simulate, evaluate, label, and write everything that a run leaves behind."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import logging
+import platform
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stresslab.results import saving
+from stresslab.results.dataset import assemble
+from stresslab.results.output_folder import output_folder, write_manifest
+from stresslab.results.tables import write_tables
+from stresslab.scenario.scenario import Scenario
+from stresslab.simulation.run import simulate
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from stresslab.simulation.outcomes import Outcomes
+
+logger = logging.getLogger(__name__)
+
+Progress = Callable[[int], None]
+
+
+def run(scenario: Scenario, *, threads: int | None = None, progress: Progress | None = None) -> xr.Dataset:
+    """Simulate a scenario and evaluate it.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        From `stresslab.read_scenario`.
+    threads : int, optional
+        Blocks of paths in flight, at least 1; by default one a core. The numbers do not depend on it.
+    progress : callable, optional
+        Called with the number of paths done.
+
+    Returns
+    -------
+    xarray.Dataset
+        Every variable of the table in `stresslab.results.variables`.
+    """
+    return assemble(scenario, simulate(scenario, threads=threads, progress=progress))
+
+
+def run_to_folder(
+    scenario: Scenario,
+    out: str | Path,
+    *,
+    form: str = "standard",
+    threads: int | None = None,
+    keep_outcomes: bool = False,
+    progress: Progress | None = None,
+) -> tuple[xr.Dataset, dict[str, float]]:
+    """Run a scenario and leave ``results.nc``, ``report.pdf``, ``tables/*.csv`` and ``manifest.json`` in a folder.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        From `stresslab.read_scenario`.
+    out : path
+        The folder. It is made new, or replaced where it holds a former run; it appears whole at the end or not at all.
+    form : {"standard", "short"}
+        Which pages the report has.
+    threads, progress
+        As in `run`.
+    keep_outcomes : bool
+        Also save what became of every path, as ``outcomes.nc``.
+
+    Returns
+    -------
+    tuple of xarray.Dataset and dict of str to float
+        The results, and the seconds that each phase took.
+
+    Raises
+    ------
+    OutputFolderError
+        If the folder holds something that is not a former run, or cannot be written.
+    """
+    with output_folder(Path(out)) as folder:
+        clock = _Clock()
+        outcomes = simulate(scenario, threads=threads, progress=progress)
+        clock.lap("simulation")
+        clock.split("simulation", "compilation", outcomes.compile_seconds)
+        results = assemble(scenario, outcomes)
+        saving.save(results, folder / "results.nc")
+        write_tables(results, folder / "tables")
+        if keep_outcomes:
+            saving.save(saving.outcomes_dataset(scenario, outcomes), folder / "outcomes.nc")
+        clock.lap("evaluation")
+
+        # Charts and typesetting are imported here: what comes before does not need them.
+        from stresslab.report import typeset
+
+        typeset(results, folder / "report.pdf", form=form)
+        clock.lap("report")
+        write_manifest(folder, _manifest(scenario, outcomes, results, form, clock.seconds))
+    return results, clock.seconds
+
+
+class _Clock:
+    """Seconds of each phase, for the manifest and for people; no number of a result depends on it."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, phase: str) -> None:
+        now = time.perf_counter()
+        self.seconds[phase] = now - self._last
+        self._last = now
+        logger.info("%s took %.2f s", phase, self.seconds[phase])
+
+    def split(self, phase: str, part: str, seconds: float) -> None:
+        """Book a part of a phase under its own name."""
+        self.seconds[phase] -= seconds
+        self.seconds[part] = seconds
+
+
+def _manifest(
+    scenario: Scenario, outcomes: Outcomes, results: xr.Dataset, form: str, seconds: dict[str, float]
+) -> dict[str, Any]:
+    import jax
+
+    return {
+        "title": scenario.name,
+        "scenario_hash": results.attrs["scenario_hash"],
+        "inputs": {role: hashlib.sha256(text.encode()).hexdigest() for role, text in scenario.documents.items()},
+        "seed": scenario.seed,
+        "paths": scenario.paths,
+        "failed_paths": int(outcomes.failed.sum()),
+        "block_width": outcomes.block_width,
+        "form": form,
+        "versions": json.loads(results.attrs["versions"]),
+        "finished": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        "seconds": {phase: round(taken, 2) for phase, taken in seconds.items()},
+        "device": jax.devices()[0].device_kind,
+        "machine": f"{platform.system()} {platform.machine()}",
+    }
