@@ -30,7 +30,7 @@ class Axes:
     quantiles, profile, levels : tuple of float
         Probabilities.
     review_days : tuple of int
-        Days at which probabilities are stated apart, those within the horizon.
+        Days at which probabilities are stated apart: those within the horizon at whose end a step ends.
     """
 
     pools: tuple[str, ...]
@@ -58,8 +58,12 @@ def axes_of(
         quantiles=quantiles,
         profile=profile,
         levels=levels,
-        review_days=tuple(day for day in review_days if day <= horizon + 1e-9),
+        review_days=tuple(day for day in review_days if day <= horizon + 1e-9 and _ends_a_step(day, outcomes.step)),
     )
+
+
+def _ends_a_step(day: int, step: float) -> bool:
+    return abs(day / step - round(day / step)) < 1e-6
 
 
 def evaluate(outcomes: Outcomes, configurations: Sequence[Configuration], axes: Axes) -> Arrays:

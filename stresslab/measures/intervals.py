@@ -71,9 +71,9 @@ def quantile_ranks(probability: float, paths: int) -> tuple[int, int, int]:
         Rank of the lower bound, of the estimate and of the upper bound, in [1, paths]. The bounds cover the quantile
         with at least 95 % probability where the sample is large enough to have such ranks.
     """
-    # The estimate is the value exceeded by exactly n (1 - p) others, counted in integers (METHODS M51).
-    exceeded = Fraction(str(probability)) * paths
-    rank = min(math.floor(exceeded) + 1, paths)
+    # At most n (1 - p) others lie above the estimate, counted in exact fractions (METHODS M51): in floats,
+    # 100000 * (1 - 0.99) is more than 1000.
+    rank = math.ceil(Fraction(str(probability)) * paths)
     tail = (1 - CONFIDENCE) / 2
     lower = max(_binomial_quantile(tail, paths, probability), 1)
     upper = min(_binomial_quantile(1 - tail, paths, probability) + 1, paths)

@@ -21,7 +21,7 @@ class Tail:
     value_at_risk, value_at_risk_lower, value_at_risk_upper : float
         Loss exceeded with one less the level's probability, with its interval from order statistics.
     expected_shortfall, standard_error : float
-        Mean loss at and beyond it, and its standard error.
+        Mean loss at and beyond it, and its standard error; missing (NaN) where the tail holds less than one path.
     """
 
     value_at_risk: float
@@ -57,12 +57,11 @@ def tail(sorted_losses: NDArray[np.floating], level: float) -> Tail:
     beyond = (1 - Fraction(str(level))) * paths
     whole = math.floor(beyond)
     worst = sorted_losses[paths - whole :].astype(np.float64)
-    boundary = float(sorted_losses[max(paths - whole - 1, 0)])
-    shortfall = (float(worst.sum()) + float(beyond - whole) * boundary) / float(beyond)
     value_at_risk = float(sorted_losses[rank - 1])
+    shortfall = (float(worst.sum()) + float(beyond - whole) * value_at_risk) / float(beyond)
     # Var[(L - VaR)+] needs the exceedances alone; all other paths contribute zeros.
     excess = np.maximum(worst - value_at_risk, 0.0)
     mean = excess.sum() / paths
     variance = (excess**2).sum() / paths - mean**2
-    error = math.sqrt(max(variance, 0.0) / paths) / (1 - level)
+    error = math.sqrt(max(variance, 0.0) / paths) / (1 - level) if whole else math.nan
     return Tail(value_at_risk, float(sorted_losses[lower - 1]), float(sorted_losses[upper - 1]), shortfall, error)

@@ -57,7 +57,7 @@ def _variables(values: dict[str, Any], currency: str) -> list[tuple[str, tuple[t
     units = {"money": currency, "price": f"{currency} per unit", "quantity": "base units"}
     for row in VARIABLES.values():
         if row.name not in values:
-            # The probabilities at days beyond the horizon are the only variables that a run may lack.
+            # The probabilities at days beyond the horizon, or inside a step, are all that a run may lack.
             assert row.name.endswith("d"), row.name
             continue
         for name in (row.name, *companions(row)):
