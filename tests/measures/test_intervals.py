@@ -190,7 +190,7 @@ def test_coverage_of_paired_differences():
     trials, paths = 4_000, 400
     counts = random.multinomial(paths, [0.1, 0.06, 0.02, 0.82], size=trials)
     bounds = np.array([paired_difference(*pairs(*row)) for row in counts])
-    covered = np.mean((bounds[:, 1] <= 0.04) & (0.04 <= bounds[:, 2]))
+    covered = np.mean((bounds[:, 1] <= 0.04) & (bounds[:, 2] >= 0.04))
     assert abs(covered - 0.95) < 0.014
     # Control: intervals of the two shares as if they were independent would be wider by far on correlated paths.
     shares = (counts[:, [0, 1]].sum(axis=1) / paths, counts[:, [0, 2]].sum(axis=1) / paths)

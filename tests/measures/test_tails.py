@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +20,11 @@ TABLE = {
     "t4": ((2.131847, 3.202870), (2.776445, 3.993557), (3.746947, 5.220584)),
     "t3": ((2.353363, 3.874268), (3.182446, 5.039583), (4.540703, 7.003082)),
 }
-QUANTILES = {"normal": ndtri, "t4": lambda p: stdtrit(4, p), "t3": lambda p: stdtrit(3, p)}
+QUANTILES: dict[str, Callable[..., Any]] = {
+    "normal": ndtri,
+    "t4": lambda p: stdtrit(4, p),
+    "t3": lambda p: stdtrit(3, p),
+}
 ROWS = [(name, level, *row) for name, rows in TABLE.items() for level, row in zip(LEVELS, rows, strict=True)]
 
 
@@ -99,8 +105,8 @@ def test_tails_by_hand(level, value_at_risk, shortfall):
 
 
 def by_minimization(losses: np.ndarray, level: float) -> float:
-    """The least of a + mean((L - a)+) / (1 - level) (METHODS M51): it is piecewise linear, with its corners at losses."""
-    return min(a + np.maximum(losses - a, 0.0).mean() / (1 - level) for a in losses)
+    """The least of a + mean((L - a)+) / (1 - level) (METHODS M51); its corners are the losses themselves."""
+    return min(float(a + np.maximum(losses - a, 0.0).mean() / (1 - level)) for a in losses)
 
 
 @pytest.mark.parametrize("paths", [1, 7, 40, 101, 1_000])
