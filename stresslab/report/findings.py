@@ -1,0 +1,222 @@
+"""What the numbers say, in sentences that are computed: they change with the numbers, and say so when little is to be said."""
+
+from __future__ import annotations
+
+import math
+
+from stresslab.report.charts.collateral import TARGET, collateral_pools, pool_title
+from stresslab.report.charts.loss import LEVEL
+from stresslab.report.charts.margin_ratio import fanned
+from stresslab.report.formatting import Estimate, days, money, money_estimate, percent, points, probability
+from stresslab.report.formatting import probability_in_text as in_text
+from stresslab.report.review import BOOKED, CROSS, ISOLATED, Review, label
+
+_ANY = "account_liquidation_probability"
+
+
+def summary(review: Review) -> list[str]:
+    """Three findings: how likely a liquidation is, what isolation changes, and what would be lost."""
+    return [_likelihood(review), _isolation(review), _loss(review)]
+
+
+def _likelihood(review: Review) -> str:
+    estimate = review.estimate(_ANY, configuration=BOOKED)
+    if estimate.value == 0.0:
+        return (
+            f"Held as booked, no pool of the account was liquidated within {review.horizon} on any path: "
+            f"the probability is {in_text(estimate, review.paths)}."
+        )
+    pools = review.pools(BOOKED)
+    worst = pools[0]
+    own = review.estimate("liquidation_probability", configuration=BOOKED, pool=worst)
+    sentence = (
+        f"Held as booked, at least one pool of the account is liquidated within {review.horizon} with probability "
+        f"{in_text(estimate, review.paths)}"
+    )
+    if len(pools) == 1:
+        return f"{sentence}; the account is a single pool, {worst}."
+    return f"{sentence}; the most exposed pool is {worst}, at {in_text(own, review.paths)}."
+
+
+def _pair(review: Review, name: str, what: str) -> str:
+    """One probability, isolated against cross, with the paired difference."""
+    isolated, cross = (review.estimate(name, configuration=configuration) for configuration in (ISOLATED, CROSS))
+    difference = review.estimate(f"{name}_isolated_less_cross")
+    main, interval = points(difference)
+    ends = f"{probability(cross, review.paths)[0]} crossed, {probability(isolated, review.paths)[0]} isolated"
+    if isolated.value == cross.value == 0.0:
+        return f"{what} was not seen on any path, isolated or crossed"
+    if not difference.certain_sign:
+        return f"for {what} the two cannot be told apart ({ends}; difference {main} {interval} points)"
+    verb = "raises" if difference.certain_sign > 0 else "lowers"
+    return f"isolation {verb} the probability that {what} ({ends}; difference {main} {interval} points)"
+
+
+def _isolation(review: Review) -> str:
+    if len(review.positions) == 1:
+        return "The book is a single position: isolated and cross margin differ only in the collateral behind it."
+    some = _pair(review, _ANY, "some pool is liquidated").replace("for some pool is", "on whether some pool is")
+    every = _pair(review, "account_wiped_probability", "every pool is liquidated").replace(
+        "for every pool is", "on whether every pool is"
+    )
+    text = f"{some}; {every}."
+    return text[0].upper() + text[1:]
+
+
+def _loss(review: Review) -> str:
+    expected = review.estimate("expected_loss", configuration=BOOKED)
+    shortfall = review.estimate("expected_shortfall", configuration=BOOKED, level=LEVEL)
+    stake = review.value("account_value", configuration=BOOKED)
+    main, interval = money_estimate(expected)
+    text = f"The expected loss as booked is {main} {review.currency} {interval}".rstrip()
+    if shortfall.value <= 0.0:
+        return f"{text}; even the worst {percent(1 - LEVEL, 2)} of paths end with a gain on average."
+    tail, tail_interval = money_estimate(shortfall)
+    share = f", {percent(shortfall.value / stake)} of the account's value" if stake > 0.0 else ""
+    text = f"{text}; in the worst {percent(1 - LEVEL, 2)} of paths the account loses {tail} {tail_interval} on average{share}"
+    return f"{text}. {_comparison(review)}"
+
+
+def _comparison(review: Review) -> str:
+    others = [name for name in review.configurations if name != BOOKED]
+    name = "expected_shortfall_difference"
+    differences = {one: review.estimate(name, configuration=one, level=LEVEL) for one in others}
+    better = {one: difference for one, difference in differences.items() if difference.certain_sign < 0}
+    if not better:
+        return "No other configuration has a tail that is lower beyond sampling error."
+    best = min(better, key=lambda one: better[one].value)
+    size, interval = money_estimate(better[best], signed=True)
+    return f"The lowest tail is that of {label(best)}: {size} {interval} against as booked."
+
+
+def book(review: Review) -> str:
+    """The pool nearest to liquidation today."""
+    ratios = {
+        pool: review.value("margin_ratio_today", configuration=BOOKED, pool=pool) for pool in review.pools(BOOKED)
+    }
+    nearest = min(ratios, key=lambda pool: ratios[pool])
+    gone = [pool for pool, ratio in ratios.items() if ratio <= 1.0]
+    if gone:
+        return f"{_some(len(gone), 'pool')} of {len(ratios)} as booked is at or below its maintenance margin today"
+    if len(ratios) == 1:
+        return f"The account's single pool holds {ratios[nearest]:.3g} times its maintenance margin"
+    return f"No pool is below its maintenance margin; the nearest, {nearest}, holds {ratios[nearest]:.3g} times the requirement"
+
+
+def liquidation_prices(review: Review) -> str:
+    """The shortest way to a liquidation price as booked, and how many positions have none."""
+    moves = {}
+    for position in review.positions:
+        mark = review.value("mark_price", position=position)
+        move = review.value("liquidation_price", configuration=BOOKED, position=position) / mark - 1.0
+        if not math.isnan(move):
+            moves[position] = move
+    without = len(review.positions) - len(moves)
+    none = f"; {_some(without, 'position')} of {len(review.positions)} has no liquidation price" if without else ""
+    if without > 1:
+        none = none.replace(" has ", " have ")
+    if not moves:
+        return "As booked, no position has a liquidation price while the other marks stand still"
+    nearest = min(moves, key=lambda position: abs(moves[position]))
+    way = "rise" if moves[nearest] > 0 else "fall"
+    return f"As booked, the nearest liquidation price is a {way} of {percent(abs(moves[nearest]))} away, at {nearest}{none}"
+
+
+def liquidation_probability(review: Review) -> str:
+    """For how many positions isolation raises or lowers the probability, beyond sampling error."""
+    name = "position_liquidation_probability"
+    signs = [
+        review.estimate(f"{name}_isolated_less_cross", position=position).certain_sign for position in review.positions
+    ]
+    higher, lower, equal = signs.count(1), signs.count(-1), signs.count(0)
+    if equal == len(signs):
+        return "Isolated or crossed, no position's probability of liquidation differs beyond sampling error"
+    parts = []
+    if higher:
+        parts.append(f"likelier to be liquidated isolated for {_of(higher, len(signs))}")
+    if lower:
+        parts.append(f"less likely for {_of(lower, len(signs))}")
+    if equal:
+        parts.append(f"not told apart for {_of(equal, len(signs))}")
+    return f"Against cross margin, a position is {', '.join(parts)}"
+
+
+def survival(review: Review) -> str:
+    """Share of paths without a liquidation at the end, isolated against cross."""
+    last = {"time": review.labels("time")[-1]}
+    isolated, cross, booked = (
+        probability(review.estimate("account_survival", configuration=configuration, **last), review.paths)[0]
+        for configuration in (ISOLATED, CROSS, BOOKED)
+    )
+    return (
+        f"After {review.horizon}, {cross} of paths are without a liquidation if crossed, {booked} as booked, "
+        f"{isolated} if isolated"
+    )
+
+
+def margin_ratio(review: Review) -> str:
+    """The panel whose lower quantile comes nearest to 1, and when."""
+    times = review.labels("time")
+    for quantile in (0.05, 0.01):
+        place = review.labels("quantile").index(quantile)
+        reached = {}
+        for configuration, pool in fanned(review):
+            fan = review.array("margin_ratio", configuration=configuration, pool=pool)[:, place]
+            floor = [time for time, ratio in zip(times, fan, strict=True) if ratio <= 1.0]
+            if floor:
+                reached[configuration, pool] = floor[0]
+        if reached:
+            (configuration, pool), first = min(reached.items(), key=lambda item: item[1])
+            name = pool_title(configuration, pool) if configuration == CROSS else pool
+            if first == 0.0:
+                return f"{name} is at its floor today"
+            return f"The worst {percent(quantile, 1)} of paths first reach liquidation in {name}, within {days(first)}"
+    return f"In no pool shown do the worst 1 % of paths reach liquidation within {review.horizon}"
+
+
+def loss(review: Review) -> str:
+    """Whether isolation changes the tail, beyond sampling error."""
+    difference = review.estimate("expected_shortfall_isolated_less_cross", level=LEVEL)
+    size, interval = money_estimate(
+        Estimate(abs(difference.value), *sorted((abs(difference.lower), abs(difference.upper))))
+    )
+    if math.isnan(difference.value) or not difference.certain_sign:
+        main, signed = money_estimate(difference, signed=True)
+        return (
+            f"Isolated and crossed, the shortfall beyond 97.5 % cannot be told apart: {main} {signed} {review.currency}"
+        )
+    word = "deeper" if difference.certain_sign > 0 else "shallower"
+    return f"Isolated, the worst 2.5 % of paths lose {size} {review.currency} {interval} {_more(word)} than crossed"
+
+
+def _more(word: str) -> str:
+    return "more" if word == "deeper" else "less"
+
+
+def collateral(review: Review) -> str:
+    """What the pools as booked lack for the target probability."""
+    missing = {}
+    for configuration, pool in collateral_pools(review):
+        if configuration == BOOKED:
+            labels = {"configuration": configuration, "pool": pool}
+            required = review.value("required_collateral", **labels, quantile=1.0 - TARGET)
+            missing[pool] = required - review.value("collateral", **labels)
+    short = {pool: gap for pool, gap in missing.items() if gap > 0.0}
+    target = percent(TARGET, 1)
+    if not short:
+        return f"Every pool as booked holds the collateral that a probability of {target} requires"
+    most = max(short, key=lambda pool: short[pool])
+    if len(missing) == 1:
+        return f"A probability of {target} requires {money(short[most])} {review.currency} more than the pool holds"
+    return (
+        f"A probability of {target} in each pool requires {money(sum(short.values()))} {review.currency} more, "
+        f"{money(short[most])} of it in {most}"
+    )
+
+
+def _some(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+def _of(count: int, total: int) -> str:
+    return f"{'all' if count == total else count} of {total}" if count != total else f"all {total}"

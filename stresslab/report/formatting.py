@@ -1,0 +1,222 @@
+"""Numbers as a reader meets them: three digits for probabilities, grouped money, times in days, never a bare zero."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+THIN = "\u202f"
+MINUS = "\u2212"
+NOTHING = "\u2013"
+# Below this a percentage has more zeros than digits; powers of ten are easier to read.
+_SMALLEST_PERCENTAGE = 1e-4
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its 95 % interval.
+
+    Parameters
+    ----------
+    value, lower, upper : float
+        In one unit; missing values are NaN.
+    """
+
+    value: float
+    lower: float
+    upper: float
+
+    @property
+    def certain_sign(self) -> int:
+        """+1 or -1 where the whole interval lies on one side of zero, else 0."""
+        if self.lower > 0.0:
+            return 1
+        return -1 if self.upper < 0.0 else 0
+
+
+def _decimals(value: float, digits: int) -> int:
+    """Decimals that show so many significant digits, rounding considered."""
+    if value == 0.0 or not math.isfinite(value):
+        return 0
+    exponent = math.floor(math.log10(float(f"{abs(value):.{digits - 1}e}")))
+    return max(0, digits - 1 - exponent)
+
+
+def _plain(value: float, decimals: int) -> str:
+    text = f"{value:,.{decimals}f}".replace(",", THIN)
+    if text.startswith("-"):
+        return text[1:] if float(f"{value:.{decimals}f}") == 0.0 else MINUS + text[1:]
+    return text
+
+
+def number(value: float, digits: int = 3) -> str:
+    """A number with so many significant digits, grouped by thin spaces; a dash where it is missing.
+
+    Examples
+    --------
+    >>> number(1234.5), number(-0.01234), number(float("nan"))
+    ('1\\u202f234', '\\u22120.0123', '\\u2013')
+    """
+    return NOTHING if math.isnan(value) else _plain(value, _decimals(value, digits))
+
+
+def count(value: float) -> str:
+    """A whole number, grouped."""
+    return _plain(value, 0)
+
+
+def money(value: float) -> str:
+    """An amount: no decimals from 1,000 upward, two below, more where it is less than one.
+
+    Examples
+    --------
+    >>> money(-1234567.8), money(12.5), money(0.01234), money(0)
+    ('\\u22121\\u202f234\\u202f568', '12.50', '0.0123', '0')
+    """
+    if math.isnan(value):
+        return NOTHING
+    size = abs(value)
+    if size >= 999.995:
+        return _plain(value, 0)
+    if size >= 1.0:
+        return _plain(value, 2)
+    return "0" if size < 1e-9 else _plain(value, min(_decimals(value, 3), 8))
+
+
+def signed_money(value: float) -> str:
+    """An amount that bears its sign, plus included."""
+    return f"+{money(value)}" if value > 0.0 else money(value)
+
+
+def price(value: float) -> str:
+    """A price with five significant digits."""
+    return number(value, 5)
+
+
+def percent(share: float, digits: int = 3) -> str:
+    """A share in percent: three significant digits, as many more as keep it from rounding to 100 %.
+
+    Examples
+    --------
+    >>> percent(0.44275), percent(0.00085), percent(0.99996)
+    ('44.3 %', '0.0850 %', '99.996 %')
+    """
+    return f"{_plain(100.0 * share, _percent_decimals(share, digits))} %"
+
+
+def _percent_decimals(share: float, digits: int = 3) -> int:
+    decimals = _decimals(100.0 * share, digits)
+    while 0.0 < share < 1.0 and decimals < 6 and float(f"{100.0 * share:.{decimals}f}") >= 100.0:
+        decimals += 1
+    return decimals
+
+
+def scientific(value: float, digits: int = 3) -> str:
+    """A small number by its power of ten, such as 1.20e-5."""
+    mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
+    return f"{mantissa}e{int(exponent)}"
+
+
+def rarest(paths: int) -> float:
+    """One-sided 95 % bound of a probability of which no case was seen (METHODS M23): 1 - 0.05^(1/paths)."""
+    return -math.expm1(math.log(0.05) / paths)
+
+
+def probability(estimate: Estimate, paths: int) -> tuple[str, str]:
+    """A probability and what stands beneath it: its interval, or what was seen where it is a bound.
+
+    Parameters
+    ----------
+    estimate : Estimate
+        0 to 1, with its Wilson interval.
+    paths : int
+        Paths that were evaluated, at least 1.
+
+    Returns
+    -------
+    tuple of str
+        Estimate and interval. Where no path, or every path, was hit, the one-sided 95 % bound and the counts.
+
+    Examples
+    --------
+    >>> probability(Estimate(0.0, 0.0, 4e-5), 100_000)
+    ('< 3.0e-5', '(95 %, 0 of 100\\u202f000)')
+    """
+    if math.isnan(estimate.value):
+        return NOTHING, ""
+    hits = round(estimate.value * paths)
+    if hits == 0:
+        return f"< {scientific(rarest(paths), 2)}", f"(95 %, 0 of {count(paths)})"
+    if hits == paths:
+        # Rounded down: the bound must not claim more than was shown.
+        share = math.floor(1e6 * (1.0 - rarest(paths))) / 1e4
+        return f"> {share:g} %", f"(95 %, {count(paths)} of {count(paths)})"
+    if estimate.value < _SMALLEST_PERCENTAGE:
+        return scientific(estimate.value), f"[{scientific(estimate.lower, 2)}, {scientific(estimate.upper, 2)}]"
+    decimals = max(_percent_decimals(estimate.value), 1)
+    while decimals < 6 and float(f"{100.0 * estimate.lower:.{decimals}f}") == 0.0:
+        decimals += 1
+    lower, upper = (_plain(100.0 * bound, decimals) for bound in (estimate.lower, estimate.upper))
+    return percent(estimate.value), f"[{lower}, {upper}]"
+
+
+def probability_in_text(estimate: Estimate, paths: int) -> str:
+    """A probability with its interval, for a sentence."""
+    main, beneath = probability(estimate, paths)
+    if beneath.startswith("["):
+        beneath = f"{beneath[:-1]} %]" if main.endswith("%") else beneath
+    return f"{main} {beneath}".rstrip()
+
+
+def points(estimate: Estimate) -> tuple[str, str]:
+    """A difference of probabilities in percentage points with its interval, both signed."""
+    if math.isnan(estimate.value):
+        return NOTHING, ""
+    width = max(abs(estimate.upper - estimate.lower), 1e-8)
+    decimals = min(max(_decimals(100.0 * width, 2), 1), 6)
+    main, lower, upper = (_signed(100.0 * part, decimals) for part in (estimate.value, estimate.lower, estimate.upper))
+    return main, f"[{lower}, {upper}]"
+
+
+def _signed(value: float, decimals: int) -> str:
+    text = _plain(value, decimals)
+    return f"+{text}" if value > 0.0 and float(f"{value:.{decimals}f}") != 0.0 else text
+
+
+def money_estimate(estimate: Estimate, *, signed: bool = False) -> tuple[str, str]:
+    """An amount and its interval; a dash where it is missing, no interval where there is none."""
+    write = signed_money if signed else money
+    if math.isnan(estimate.value):
+        return NOTHING, ""
+    if math.isnan(estimate.lower) or math.isnan(estimate.upper):
+        return write(estimate.value), ""
+    return write(estimate.value), f"[{write(estimate.lower)}, {write(estimate.upper)}]"
+
+
+def days(value: float) -> str:
+    """A time: hours below two days, days above.
+
+    Examples
+    --------
+    >>> days(0.5), days(1.0), days(1 / 24), days(36.91666), days(90.0)
+    ('12 hours', '1 day', '1 hour', '36.9 days', '90 days')
+    """
+    if math.isnan(value):
+        return NOTHING
+    unit, size = ("hour", 24.0 * value) if value < 2.0 and value != 1.0 else ("day", value)
+    text = f"{size:.1f}".removesuffix(".0") if size >= 0.95 else number(size, 2)
+    return f"{text} {unit}{'' if text == '1' else 's'}"
+
+
+def shortened(name: str, longest: int = 24) -> str:
+    """A name as a chart has room for it: the middle of a long one gives way to an ellipsis.
+
+    Examples
+    --------
+    >>> shortened("a-very-long-name-of-a-position", 12)
+    'a-very\\u2026ition'
+    """
+    if len(name) <= longest:
+        return name
+    head = longest // 2
+    return f"{name[:head]}\u2026{name[-(longest - head - 1) :]}"

@@ -1,0 +1,199 @@
+"""Assumptions and limitations, each with the direction of its bias, adapted to the model and the rules of the dataset."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from dataclasses import dataclass
+from typing import Any
+
+from stresslab.report.formatting import count, percent, probability_in_text
+from stresslab.report.review import BOOKED, Review
+
+
+@dataclass(frozen=True)
+class Limitation:
+    """What the numbers rest on.
+
+    Parameters
+    ----------
+    title, text : str
+        What is assumed.
+    bias : str
+        Which way it moves the risk that is reported.
+    """
+
+    title: str
+    text: str
+    bias: str
+
+
+def limitations(review: Review) -> list[Limitation]:
+    """The numbered list of the report; only what holds for this run."""
+    return [
+        *_prices(review),
+        _calibration(review),
+        Limitation(
+            "Parameters are taken as known",
+            "Volatilities, correlations and tails enter as points. The intervals of this report hold sampling error alone, "
+            "not the uncertainty of the parameters.",
+            "Intervals are too narrow; the estimates may lie on either side.",
+        ),
+        Limitation(
+            "Funding is not simulated",
+            "No funding payment is made or received over the horizon.",
+            "Understates risk where the book pays funding, overstates it where it receives.",
+        ),
+        Limitation(
+            "One price",
+            "The mark price moves with the price of the underlying: index, mark and last price do not part, and the ratio "
+            "of marks on one underlying stays what it is today.",
+            "Understates risk from gaps between venues and from a moving basis.",
+        ),
+        _liquidation(review),
+        Limitation(
+            "Nothing acts before liquidation",
+            "No top-up, stop, transfer between pools or change of positions; the book stands still until the horizon.",
+            "Overstates liquidation where the desk would act in time; the cash for it is not counted either.",
+        ),
+        Limitation(
+            "Collateral at par",
+            f"Collateral is held in {review.currency} and keeps its value; no haircut and no depeg.",
+            "Understates risk.",
+        ),
+        Limitation(
+            "The venue works",
+            "No outage, no automatic deleveraging of winning positions, no loss shared among clients; its margin rules stay "
+            f"those of {review.results.attrs['venue_effective']} until the horizon.",
+            "Understates risk.",
+        ),
+        _sampling(review),
+        _grid(review),
+    ]
+
+
+def _prices(review: Review) -> list[Limitation]:
+    model = str(review.results.attrs["model"])
+    drift = (
+        "All drifts are zero."
+        if not review.array("drift").any()
+        else "Drifts are those of the table of assets; a drift is a view and not a measurement."
+    )
+    constant = Limitation(
+        "Volatility and correlation do not change with the market",
+        "Both stay what they are at the start, in calm and in crisis.",
+        "Understates the risk of crises, in which volatilities rise and hedges between assets loosen; overstates calm times.",
+    )
+    if model == "gbm":
+        return [
+            Limitation(
+                "Prices are diffusions with normal returns (gbm)",
+                f"Log returns are normal, without jumps, fat tails or clusters of volatility. {drift}",
+                "Understates the probability of large moves, and with it liquidation at high collateral.",
+            ),
+            constant,
+        ]
+    if model == "student_t":
+        freedom = review.resolved["market"]["parameters"].get("degrees_of_freedom")
+        tails = f" with {freedom:g} degrees of freedom" if isinstance(freedom, int | float) else ""
+        return [
+            Limitation(
+                "Prices are diffusions with a daily variance (student_t)",
+                f"Daily returns are Student-t{tails}: one variance, drawn anew each day, strikes all assets together. Within a "
+                f"day prices move without jumps, and a turbulent day does not make the next one turbulent. {drift}",
+                "Understates gaps and runs of turbulent days; tails of single days are included.",
+            ),
+            constant,
+        ]
+    return [
+        Limitation(
+            f"Prices follow the model {model}",
+            f"See the documentation of the model for what it leaves out. {drift}",
+            "Either way.",
+        )
+    ]
+
+
+def _calibration(review: Review) -> Limitation:
+    found = calibration(review)
+    if not found:
+        return Limitation(
+            "Parameters are given, not estimated",
+            "The scenario states volatilities and correlations itself; no calibration stands behind them.",
+            "Either way: they are as good as the judgment that set them.",
+        )
+    history = found.get("history", {})
+    window = history.get("window", {})
+    since, until = window.get("since"), window.get("until")
+    length = f", {history['days']} days" if "days" in history else ""
+    span = f" on history from {since} to {until}{length}" if since and until else ""
+    return Limitation(
+        "The past stands for the future",
+        f"Parameters come from the calibration {found.get('name', 'without a name')}, as of {found.get('as_of', 'no date')}"
+        f"{span}, where the scenario does not state its own.",
+        "Either way: a calm window understates risk, a turbulent one overstates it.",
+    )
+
+
+def calibration(review: Review) -> dict[str, Any]:
+    """The calibration that the run read, or nothing if there was none."""
+    documents = json.loads(review.results.attrs["documents"])
+    try:
+        return tomllib.loads(documents.get("calibration", ""))
+    except tomllib.TOMLDecodeError:
+        return {}
+
+
+def _liquidation(review: Review) -> Limitation:
+    venue = review.resolved["venue"]
+    rate = float(venue["liquidation_fee_rate"])
+    fee = f"a fee of {percent(rate)} of the notional is charged" if rate else "no liquidation fee is charged"
+    rest = (
+        "what is left after closing returns to the account"
+        if venue["remainder"] == "returned"
+        else "what is left after closing is forfeited to the venue"
+    )
+    return Limitation(
+        "Liquidation is whole, at once and without market impact",
+        f"A pool is closed in full at the marks at which its surplus reaches zero; {fee}, and {rest}. Venues that reduce "
+        "positions in parts may leave some of them open.",
+        "Understates the loss given liquidation; may overstate how much is closed.",
+    )
+
+
+def _sampling(review: Review) -> Limitation:
+    estimate = review.estimate("account_liquidation_probability", configuration=BOOKED)
+    failed = f" {count(review.failed)} paths failed and are left out of every estimate." if review.failed else ""
+    return Limitation(
+        "Sampling error",
+        f"Estimates rest on {count(review.paths)} paths. As booked the probability of any liquidation is "
+        f"{probability_in_text(estimate, review.paths)}; all intervals are at 95 % and hold one at a time.{failed}",
+        "Either way, within the intervals.",
+    )
+
+
+def _grid(review: Review) -> Limitation:
+    bridge = str(review.results.attrs["bridge"])
+    if bridge == "none":
+        return Limitation(
+            "Liquidation is tested at the ends of steps only",
+            f"What happens inside a step of {review.step} is not seen.",
+            "Understates the probability of liquidation.",
+        )
+    single = "a pool on one price it is exact under the model"
+    several = (
+        "for a pool on several prices it is approximate, since the surplus is bridged as if it moved linearly inside the step."
+        if bridge == "every_pool"
+        else "pools on several prices are tested at the ends of steps only."
+    )
+    bias = (
+        "None for pools on one price; small for others, and smaller with a finer step."
+        if bridge == "every_pool"
+        else "None for pools on one price; understates the probability for others."
+    )
+    return Limitation(
+        "Error of the time grid",
+        f"Between steps of {review.step} prices go on moving: liquidation inside a step is drawn from the Brownian bridge. "
+        f"For {single}; {several}",
+        bias,
+    )

@@ -1,0 +1,284 @@
+"""The pages of the report: a finding, a chart, a table, all from one dataset."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from stresslab.report import findings, tables
+from stresslab.report.blocks import Block, Table, figure, table, text, whole_table
+from stresslab.report.charts.collateral import figure_collateral
+from stresslab.report.charts.liquidation_prices import figure_liquidation_prices
+from stresslab.report.charts.liquidation_probability import figure_liquidation_probability
+from stresslab.report.charts.loss import figure_loss_distribution, figure_loss_tail, figure_losses_compared
+from stresslab.report.charts.margin_ratio import figure_margin_ratio
+from stresslab.report.charts.survival import figure_account_survival, figure_position_survival
+from stresslab.report.formatting import count, money
+from stresslab.report.limitations import limitations
+from stresslab.report.manifest import manifest
+from stresslab.report.methodology import GLOSSARY, method
+from stresslab.report.review import BOOKED, ROWS, Review, label
+
+
+@dataclass(frozen=True)
+class Page:
+    """A section of the report, which begins a page.
+
+    Parameters
+    ----------
+    title : str
+        What it is about, for the contents.
+    blocks : list
+        What stands on it.
+    """
+
+    title: str
+    blocks: list[Block]
+
+
+def _charted(review: Review) -> str:
+    hidden = len(review.positions) - ROWS
+    return f" The {ROWS} riskiest of {len(review.positions)} positions are drawn." if hidden > 0 else ""
+
+
+def summary_page(review: Review, appendix: list[Table]) -> Page:
+    """The finding in words, the headline table, and what a reader must be warned of."""
+    blocks: list[Block] = [
+        {"kind": "findings", "items": findings.summary(review)},
+        table(tables.headline(review), appendix),
+    ]
+    notices = _notices(review)
+    if notices:
+        blocks.append({"kind": "notices", "title": "To be borne in mind", "items": notices})
+    return Page("Summary", [*blocks, {"kind": "contents"}])
+
+
+def _notices(review: Review) -> list[str]:
+    notices = []
+    for configuration in review.configurations:
+        gone = [pool for pool in review.pools(configuration) if review.liquidated_at_start(configuration, pool)]
+        if gone:
+            which = ", ".join(gone[:ROWS]) + (f" and {len(gone) - ROWS} more" if len(gone) > ROWS else "")
+            notices.append(
+                f"Liquidated at the start in {label(configuration)}: {which}. Equity does not exceed the maintenance margin today, "
+                "so the probability is 1 by definition."
+            )
+    if review.failed:
+        notices.append(
+            f"{count(review.failed)} paths failed with a number that is not finite and are left out of every estimate."
+        )
+    idle = {one: review.value("idle_cash", configuration=one) for one in review.configurations}
+    if any(idle.values()):
+        amounts = ", ".join(f"{label(one)} {money(cash)}" for one, cash in idle.items())
+        notices.append(
+            f"Idle cash, in no pool and never at risk, in {review.currency}: {amounts}. The same wallet stands behind different "
+            "stakes, so configurations are not compared at equal collateral."
+        )
+    return [*notices, *(str(notice) for notice in json.loads(review.results.attrs["notices"]))]
+
+
+def book_page(review: Review, appendix: list[Table]) -> Page:
+    """Positions, pools and market today."""
+    attributes = review.results.attrs
+    own = [BOOKED, *(["all_cross"] if len(review.pools(BOOKED)) > 1 else [])]
+    every = tables.pools(review, review.configurations)
+    blocks = [
+        text(findings.book(review), "finding"),
+        table(tables.positions(review), appendix),
+        table(tables.pools(review, own), appendix),
+        table(tables.market(review), appendix),
+        text(
+            f"Rules of {attributes['venue']}, effective {attributes['venue_effective']}. Losses are positive throughout; profit and "
+            "loss is signed. Quantities are in base units.",
+            "note",
+        ),
+    ]
+    if len(every.rows) > len(tables.pools(review, own).rows):
+        appendix.append(every)
+    return Page("The book and its margin state", blocks)
+
+
+def liquidation_prices_page(review: Review, appendix: list[Table]) -> Page:
+    """Ladder and table of liquidation prices."""
+    caption = (
+        "How far each mark may move before liquidation. Long marks show liquidation, the short tick beyond each the bankruptcy "
+        f"price; open marks at the edge lie further out. Other marks are held still.{_charted(review)}"
+    )
+    return Page(
+        "Liquidation prices",
+        [
+            text(findings.liquidation_prices(review), "finding"),
+            figure(
+                figure_liquidation_prices(review.results),
+                caption,
+                f"Ladder of liquidation prices as moves from today's mark. {findings.liquidation_prices(review)}.",
+                review.source("liquidation_price", "bankruptcy_price", "entry_price"),
+            ),
+            table(tables.liquidation_prices(review), appendix),
+        ],
+    )
+
+
+def liquidation_probability_page(review: Review, appendix: list[Table]) -> Page:
+    """The main number."""
+    return Page(
+        "Liquidation probability",
+        [
+            text(findings.liquidation_probability(review), "finding"),
+            figure(
+                figure_liquidation_probability(review.results),
+                "Probability of liquidation with 95 % intervals; an open mark with an arrow is the upper bound where no path was "
+                f"hit.{_charted(review)}",
+                f"Dot plot of liquidation probabilities by position. {findings.liquidation_probability(review)}.",
+                review.source("position_liquidation_probability"),
+            ),
+            table(tables.probabilities(review), appendix),
+            table(tables.by_day(review), appendix),
+        ],
+    )
+
+
+def survival_page(review: Review, appendix: list[Table]) -> Page:
+    """How long do we have."""
+    return Page(
+        "Survival and time to liquidation",
+        [
+            text(findings.survival(review), "finding"),
+            figure(
+                figure_account_survival(review.results),
+                "Share of paths on which no pool of the account has been liquidated, with 95 % bands over the whole curve.",
+                f"Survival curves of the account by configuration. {findings.survival(review)}.",
+                review.source("account_survival"),
+            ),
+            figure(
+                figure_position_survival(review.results),
+                f"Survival of the pool that holds each position, with 95 % bands.{_charted(review)}",
+                "Survival curves by position, isolated against cross, in small panels.",
+                review.source("survival"),
+            ),
+            table(tables.times_to_liquidation(review), appendix),
+        ],
+    )
+
+
+def margin_ratio_page(review: Review, appendix: list[Table]) -> Page:
+    """Fan of the margin ratio."""
+    return Page(
+        "Margin ratio over time",
+        [
+            text(findings.margin_ratio(review), "finding"),
+            figure(
+                figure_margin_ratio(review.results),
+                "Equity over maintenance margin: median, and bands that hold 50, 90 and 98 % of paths. Liquidation is at 1, where "
+                "liquidated paths stay; their share is written in.",
+                f"Fan charts of the margin ratio by pool. {findings.margin_ratio(review)}.",
+                review.source("margin_ratio"),
+            ),
+        ],
+    )
+
+
+def loss_page(review: Review, appendix: list[Table]) -> Page:
+    """Distribution of the loss, its tail, and what liquidation costs."""
+    return Page(
+        "Loss",
+        [
+            text(findings.loss(review), "finding"),
+            figure(
+                figure_loss_distribution(review.results),
+                "Share of paths that lose more than the amount on the axis.",
+                "Exceedance curves of the loss at the horizon by configuration.",
+                review.source("loss_profile"),
+            ),
+            figure(
+                figure_loss_tail(review.results),
+                "The tail of the same curves. At the line of 2.5 %: filled, value at risk; open, the expected shortfall beyond it.",
+                f"Tail of the loss on a logarithmic axis. {findings.loss(review)}.",
+                review.source("loss_profile", "value_at_risk", "expected_shortfall"),
+            ),
+            table(tables.losses(review), appendix),
+            figure(
+                figure_losses_compared(review.results),
+                "Expected loss, value at risk and shortfall by configuration, with 95 % intervals.",
+                "Dot plots of expected loss, value at risk and expected shortfall by configuration.",
+                review.source("expected_loss", "value_at_risk", "expected_shortfall"),
+            ),
+            table(tables.loss_differences(review), appendix),
+            table(tables.given_liquidation(review), appendix),
+        ],
+    )
+
+
+def collateral_page(review: Review, appendix: list[Table]) -> Page:
+    """Collateral against probability."""
+    return Page(
+        "Collateral against probability",
+        [
+            text(findings.collateral(review), "finding"),
+            figure(
+                figure_collateral(review.results),
+                "Probability of liquidation that each amount of collateral leaves. Mark: today. Line: 1 %. Tick and gray band: the "
+                "collateral it requires, with its 95 % interval. An open mark: not liquidated on any path.",
+                f"Curves of liquidation probability against collateral by pool. {findings.collateral(review)}.",
+                review.source("required_collateral_profile", "collateral"),
+            ),
+            table(tables.required_collateral(review), appendix),
+        ],
+    )
+
+
+def limitations_page(review: Review, appendix: list[Table]) -> Page:
+    """Numbered assumptions with the direction of their bias."""
+    items = [{"title": one.title, "text": one.text, "bias": one.bias} for one in limitations(review)]
+    return Page("Assumptions and limitations", [{"kind": "limitations", "items": items}])
+
+
+def methodology_page(review: Review, appendix: list[Table]) -> Page:
+    """The method in brief, and the glossary."""
+    return Page(
+        "Method and glossary",
+        [
+            {"kind": "method", "items": [list(item) for item in method(review)]},
+            {"kind": "glossary", "items": [list(item) for item in GLOSSARY]},
+        ],
+    )
+
+
+def manifest_page(review: Review, appendix: list[Table]) -> Page:
+    """Identity of the run, and signatures."""
+    return Page("Manifest", manifest(review))
+
+
+FORMS: dict[str, tuple[Callable[[Review, list[Table]], Page], ...]] = {
+    "short": (
+        summary_page,
+        liquidation_probability_page,
+        loss_page,
+        collateral_page,
+        limitations_page,
+        manifest_page,
+    ),
+    "standard": (
+        summary_page,
+        book_page,
+        liquidation_prices_page,
+        liquidation_probability_page,
+        survival_page,
+        margin_ratio_page,
+        loss_page,
+        collateral_page,
+        limitations_page,
+        methodology_page,
+        manifest_page,
+    ),
+}
+
+
+def pages(review: Review, form: str) -> list[Page]:
+    """All pages of a form, and an appendix where a table is too long for the body."""
+    appendix: list[Table] = []
+    body = [page(review, appendix) for page in FORMS[form]]
+    if appendix:
+        body.append(Page("Appendix: tables in full", [whole_table(one) for one in appendix]))
+    return body
