@@ -9,9 +9,6 @@ from jax import Array
 from stresslab.margin.problem import Layout, PoolParameters
 from stresslab.market.process import MarketStep
 
-# Up to this many multiplications a matrix product is written out.
-_UNROLLED = 256
-
 
 def rows_of(values: Array, rows: tuple[int, ...]) -> Array:
     """Rows by static index; nothing is copied where they are all there in order."""
@@ -80,7 +77,7 @@ class Legs:
 
     def pooled(self, values: Array) -> Array:
         """Sums over each pool's positions, [pool, path]."""
-        return _product(self.membership, values)
+        return _sum_over_pools(self.membership, values)
 
     def variance(self, exposure: Array, market: MarketStep) -> Array:
         """Variance of each pool's surplus over the step, w' S w, [pool, path] (METHODS M19)."""
@@ -88,23 +85,20 @@ class Legs:
         factor = market.factor[assets]
         scaled = exposure * rows_of(market.deviation, tuple(int(asset) for asset in assets))
         pools, factors = self.membership.shape[0], factor.shape[1]
-        mixing = self.membership[:, None, :] * factor.T[None, :, :]
-        if pools * factors * len(assets) <= _UNROLLED:
-            return jnp.stack(
-                [
-                    sum(_product(mixing[pool, row : row + 1], scaled)[0] ** 2 for row in range(factors))
-                    for pool in range(pools)
-                ]
-            )
-        loads = (mixing.reshape(pools * factors, -1) @ scaled).reshape(pools, factors, -1)
-        return (loads * loads).sum(axis=1)
+        # One product for all pools, rows by factor and then by pool. The squares are added up in the open: as a
+        # reduction they would be fused with the product, which the compiler does badly.
+        loads = (factor.T[:, None, :] * self.membership[None, :, :]).reshape(factors * pools, -1) @ scaled
+        result = loads[:pools] ** 2
+        for row in range(1, factors):
+            result = result + loads[row * pools : (row + 1) * pools] ** 2
+        return result
 
 
-def _product(matrix: Array, values: Array) -> Array:
-    """Matrix product, written out where it is small: then it fuses with what surrounds it."""
-    if matrix.size > _UNROLLED or matrix.size == 0:
-        return matrix @ values
-    result = matrix[:, :1] * values[:1]
-    for row in range(1, matrix.shape[1]):
-        result = result + matrix[:, row : row + 1] * values[row : row + 1]
+def _sum_over_pools(membership: Array, values: Array) -> Array:
+    """Sums of rows by pool; for one pool written out, so that it fuses with what makes the values."""
+    if membership.shape[0] != 1:
+        return membership @ values
+    result = membership[:, :1] * values[:1]
+    for row in range(1, membership.shape[1]):
+        result = result + membership[:, row : row + 1] * values[row : row + 1]
     return result

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -55,6 +56,7 @@ def curve_band(shares: ArrayLike, paths: int) -> Bounds:
     return np.clip(curve - half, 0.0, 1.0), np.clip(curve + half, 0.0, 1.0)
 
 
+@lru_cache(maxsize=4096)
 def quantile_ranks(probability: float, paths: int) -> tuple[int, int, int]:
     """Ranks, from 1, of the order statistics that estimate and bound a quantile (METHODS M25).
 

@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stresslab.margin.problem import Bridge, Problem, build_problem
 from stresslab.market import noise
@@ -19,6 +20,7 @@ from stresslab.scenario.scenario import Scenario
 from stresslab.simulation.outcomes import Outcomes
 
 if TYPE_CHECKING:
+    from stresslab.margin.pool_engine import Outcome
     from stresslab.simulation.block import BlockResult
 
 logger = logging.getLogger(__name__)
@@ -57,6 +59,8 @@ def simulate(
     Outcomes
         Per path, in the order of the paths.
     """
+    import jax
+
     from stresslab.simulation import block
 
     problem = build_problem(scenario.book, scenario.configurations, scenario.market.assets, bridge=bridge)
@@ -71,26 +75,28 @@ def simulate(
 
     started = time.perf_counter()
     compiled = block.simulate_block.lower(
-        problem.layout, problem.parameters, process, streams, grid, np.uint32(0), np.int32(0)
+        problem.layout, problem.parameters, process, streams, grid, np.uint32(0)
     ).compile()
     compile_seconds = time.perf_counter() - started
     logger.info("compiled in %.1f s", compile_seconds)
 
-    def work(first: int) -> BlockResult:
-        valid = min(block.BLOCK_WIDTH, scenario.paths - first)
-        result = compiled(problem.parameters, process, streams, grid, np.uint32(first), np.int32(valid))
-        return _to_host(result)
+    def work(first: int) -> tuple[Outcome, NDArray[np.int64]]:
+        result: BlockResult = compiled(problem.parameters, process, streams, grid, np.uint32(first))
+        outcome: Outcome = jax.tree.map(np.asarray, result.outcome)
+        counted = ~np.asarray(outcome.failed)
+        counted[scenario.paths - first :] = False
+        return outcome, _above_edges(np.asarray(result.ratio_bins)[..., counted])
 
     outcomes = _empty(problem, scenario, snapshots, block.RATIO_EDGES, block.BLOCK_WIDTH, compile_seconds)
     firsts = range(0, scenario.paths, block.BLOCK_WIDTH)
-    for first, result in zip(firsts, _in_order(work, firsts, threads or os.cpu_count() or 1), strict=True):
-        _fold(outcomes, first, result)
+    for first, (outcome, above) in zip(firsts, _in_order(work, firsts, threads or os.cpu_count() or 1), strict=True):
+        _fold(outcomes, first, outcome, above)
         if progress is not None:
             progress(min(first + block.BLOCK_WIDTH, scenario.paths))
     return outcomes
 
 
-def snapshot_steps(steps: int, step: float) -> np.ndarray[Any, np.dtype[np.int32]]:
+def snapshot_steps(steps: int, step: float) -> NDArray[np.int32]:
     """Steps after which margin ratios and survival are recorded: about 100, evenly over the horizon, its end included.
 
     Where the number of steps allows it the spacing is a whole number of days, or else a whole number of steps.
@@ -137,18 +143,20 @@ def _in_order(work: Callable[[int], Any], firsts: range, threads: int) -> Iterat
         executor.shutdown(wait=True, cancel_futures=True)
 
 
-def _to_host(result: BlockResult) -> BlockResult:
-    import jax
-
-    host: BlockResult = jax.tree.map(np.asarray, result)
-    return host
+def _above_edges(bins: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Number of paths above each edge, [snapshot, stake, edge], from the bin of every path, [snapshot, stake, path]."""
+    bin_count = np.iinfo(bins.dtype).max + 1
+    rows = bins.reshape(-1, bins.shape[-1])
+    places = rows + bin_count * np.arange(len(rows), dtype=np.int64)[:, None]
+    counts = np.bincount(places.ravel(), minlength=len(rows) * bin_count).reshape(*bins.shape[:2], bin_count)
+    return bins.shape[-1] - np.cumsum(counts, axis=-1)[..., :-1]
 
 
 def _empty(
     problem: Problem,
     scenario: Scenario,
-    snapshots: np.ndarray[Any, np.dtype[np.int32]],
-    edges: np.ndarray[Any, np.dtype[np.float32]],
+    snapshots: NDArray[np.int32],
+    edges: NDArray[np.float32],
     block_width: int,
     compile_seconds: float,
 ) -> Outcomes:
@@ -171,10 +179,10 @@ def _empty(
     )
 
 
-def _fold(outcomes: Outcomes, first: int, result: BlockResult) -> None:
+def _fold(outcomes: Outcomes, first: int, outcome: Outcome, above: NDArray[np.int64]) -> None:
     """Put a block into its place. Counts are integers, so their sum does not depend on the order either."""
     here = slice(first, min(first + outcomes.block_width, outcomes.failed.size))
     width = here.stop - here.start
     for name in ("required_collateral", "liquidation_step", "profit", "insurance_draw", "log_price", "failed"):
-        getattr(outcomes, name)[..., here] = getattr(result.outcome, name)[..., :width]
-    outcomes.ratio_counts[...] += result.ratio_counts
+        getattr(outcomes, name)[..., here] = getattr(outcome, name)[..., :width]
+    outcomes.ratio_counts[...] += above
