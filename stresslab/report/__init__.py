@@ -7,12 +7,13 @@ import os
 from datetime import UTC, datetime
 from importlib.resources import as_file, files
 from pathlib import Path
+from typing import Literal
 
 import xarray as xr
 
 # PDF/A demands a date, and the clock must not enter: the same input gives the same bytes.
 _TIMESTAMP = datetime(2000, 1, 1, tzinfo=UTC)
-_STANDARDS = ["a-2a", "ua-1"]
+_STANDARDS: list[Literal["a-2a", "ua-1"]] = ["a-2a", "ua-1"]
 
 
 def typeset(results: xr.Dataset, path: str | Path, *, form: str = "standard") -> None:
@@ -92,7 +93,7 @@ def compile_report(results: xr.Dataset, form: str) -> tuple[bytes, list[str]]:
             format="pdf",
             # Data enters as data: nothing that a name holds is ever read as markup.
             sys_inputs={"document": json.dumps(document, ensure_ascii=False)},
-            pdf_standards=_STANDARDS,
+            pdf_standards=[*_STANDARDS],
             timestamp=_TIMESTAMP,
         )
     return bytes(pdf), [str(warning) for warning in warnings]

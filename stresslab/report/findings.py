@@ -1,14 +1,16 @@
-"""What the numbers say, in sentences that are computed: they change with the numbers, and say so when little is to be said."""
+"""What the numbers say, in computed sentences: they change with the numbers, and say so when nothing can be told."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from stresslab.report.charts.collateral import TARGET, collateral_pools, pool_title
 from stresslab.report.charts.loss import LEVEL
 from stresslab.report.charts.margin_ratio import fanned
 from stresslab.report.formatting import Estimate, days, money, money_estimate, percent, points, probability
 from stresslab.report.formatting import probability_in_text as in_text
+from stresslab.report.limitations import Limitation
 from stresslab.report.review import BOOKED, CROSS, ISOLATED, Review, label
 
 _ANY = "account_liquidation_probability"
@@ -73,8 +75,8 @@ def _loss(review: Review) -> str:
         return f"{text}; even the worst {percent(1 - LEVEL, 2)} of paths end with a gain on average."
     tail, tail_interval = money_estimate(shortfall)
     share = f", {percent(shortfall.value / stake)} of the account's value" if stake > 0.0 else ""
-    text = f"{text}; in the worst {percent(1 - LEVEL, 2)} of paths the account loses {tail} {tail_interval} on average{share}"
-    return f"{text}. {_comparison(review)}"
+    lost = f"{tail} {tail_interval} on average{share}"
+    return f"{text}; in the worst {percent(1 - LEVEL, 2)} of paths the account loses {lost}. {_comparison(review)}"
 
 
 def _comparison(review: Review) -> str:
@@ -86,7 +88,7 @@ def _comparison(review: Review) -> str:
         return "No other configuration has a tail that is lower beyond sampling error."
     best = min(better, key=lambda one: better[one].value)
     size, interval = money_estimate(better[best], signed=True)
-    return f"The lowest tail is that of {label(best)}: {size} {interval} against as booked."
+    return f"The lowest tail is that of {label(best)}: {size} {review.currency} {interval} against as booked."
 
 
 def book(review: Review) -> str:
@@ -97,10 +99,12 @@ def book(review: Review) -> str:
     nearest = min(ratios, key=lambda pool: ratios[pool])
     gone = [pool for pool, ratio in ratios.items() if ratio <= 1.0]
     if gone:
-        return f"{_some(len(gone), 'pool')} of {len(ratios)} as booked is at or below its maintenance margin today"
+        are = "is" if len(gone) == 1 else "are"
+        return f"As booked, {len(gone)} of {_some(len(ratios), 'pool')} {are} at or below the maintenance margin today"
     if len(ratios) == 1:
         return f"The account's single pool holds {ratios[nearest]:.3g} times its maintenance margin"
-    return f"No pool is below its maintenance margin; the nearest, {nearest}, holds {ratios[nearest]:.3g} times the requirement"
+    held = f"{ratios[nearest]:.3g} times its maintenance margin"
+    return f"As booked, the pool nearest to liquidation, {nearest}, holds {held}"
 
 
 def liquidation_prices(review: Review) -> str:
@@ -119,7 +123,8 @@ def liquidation_prices(review: Review) -> str:
         return "As booked, no position has a liquidation price while the other marks stand still"
     nearest = min(moves, key=lambda position: abs(moves[position]))
     way = "rise" if moves[nearest] > 0 else "fall"
-    return f"As booked, the nearest liquidation price is a {way} of {percent(abs(moves[nearest]))} away, at {nearest}{none}"
+    far = percent(abs(moves[nearest]))
+    return f"As booked, the nearest liquidation price is a {way} of {far} away, at {nearest}{none}"
 
 
 def liquidation_probability(review: Review) -> str:
@@ -131,14 +136,21 @@ def liquidation_probability(review: Review) -> str:
     higher, lower, equal = signs.count(1), signs.count(-1), signs.count(0)
     if equal == len(signs):
         return "Isolated or crossed, no position's probability of liquidation differs beyond sampling error"
-    parts = []
-    if higher:
-        parts.append(f"likelier to be liquidated isolated for {_of(higher, len(signs))}")
-    if lower:
-        parts.append(f"less likely for {_of(lower, len(signs))}")
-    if equal:
-        parts.append(f"not told apart for {_of(equal, len(signs))}")
-    return f"Against cross margin, a position is {', '.join(parts)}"
+    if len(signs) == 1:
+        return f"The position is {'likelier' if higher else 'less likely'} to be liquidated isolated than crossed"
+    parts = [
+        (number, words)
+        for number, words in (
+            (higher, "likelier to be liquidated isolated than crossed"),
+            (lower, "less likely" if higher else "less likely to be liquidated isolated than crossed"),
+            (equal, "not told apart"),
+        )
+        if number
+    ]
+    if len(parts) == 1:
+        return f"All {len(signs)} positions are {parts[0][1]}"
+    first = f"{parts[0][0]} {'is' if parts[0][0] == 1 else 'are'} {parts[0][1]}"
+    return f"Of {len(signs)} positions, {first}, {', '.join(f'{number} {words}' for number, words in parts[1:])}"
 
 
 def survival(review: Review) -> str:
@@ -177,20 +189,16 @@ def margin_ratio(review: Review) -> str:
 def loss(review: Review) -> str:
     """Whether isolation changes the tail, beyond sampling error."""
     difference = review.estimate("expected_shortfall_isolated_less_cross", level=LEVEL)
-    size, interval = money_estimate(
-        Estimate(abs(difference.value), *sorted((abs(difference.lower), abs(difference.upper))))
-    )
     if math.isnan(difference.value) or not difference.certain_sign:
         main, signed = money_estimate(difference, signed=True)
         return (
             f"Isolated and crossed, the shortfall beyond 97.5 % cannot be told apart: {main} {signed} {review.currency}"
         )
-    word = "deeper" if difference.certain_sign > 0 else "shallower"
-    return f"Isolated, the worst 2.5 % of paths lose {size} {review.currency} {interval} {_more(word)} than crossed"
-
-
-def _more(word: str) -> str:
-    return "more" if word == "deeper" else "less"
+    size, interval = money_estimate(
+        Estimate(abs(difference.value), *sorted((abs(difference.lower), abs(difference.upper))))
+    )
+    more = "more" if difference.certain_sign > 0 else "less"
+    return f"Isolated, the worst 2.5 % of paths lose {size} {interval} {review.currency} {more} on average than crossed"
 
 
 def collateral(review: Review) -> str:
@@ -218,5 +226,14 @@ def _some(count: int, what: str) -> str:
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
-def _of(count: int, total: int) -> str:
-    return f"{'all' if count == total else count} of {total}" if count != total else f"all {total}"
+def limitations(items: Sequence[Limitation]) -> str:
+    """Which way the assumptions bend the result, counted."""
+    directions = [item.direction for item in items]
+    counts = [
+        (directions.count("understates"), "understate risk"),
+        (directions.count("overstates"), "overstate it"),
+        (directions.count("either way"), "cut either way"),
+        (directions.count("none"), "hardly matter"),
+    ]
+    parts = [f"{count} {words}" for count, words in counts if count]
+    return f"Of {len(items)} assumptions, {', '.join(parts[:-1])} and {parts[-1]}"

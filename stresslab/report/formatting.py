@@ -50,12 +50,12 @@ def _plain(value: float, decimals: int) -> str:
 
 
 def number(value: float, digits: int = 3) -> str:
-    """A number with so many significant digits, grouped by thin spaces; a dash where it is missing.
+    r"""A number with so many significant digits, grouped by thin spaces; a dash where it is missing.
 
     Examples
     --------
     >>> number(1234.5), number(-0.01234), number(float("nan"))
-    ('1\\u202f234', '\\u22120.0123', '\\u2013')
+    ('1\u202f234', '−0.0123', '–')
     """
     return NOTHING if math.isnan(value) else _plain(value, _decimals(value, digits))
 
@@ -66,12 +66,12 @@ def count(value: float) -> str:
 
 
 def money(value: float) -> str:
-    """An amount: no decimals from 1,000 upward, two below, more where it is less than one.
+    r"""An amount: no decimals from 1,000 upward, two below, more where it is less than one.
 
     Examples
     --------
     >>> money(-1234567.8), money(12.5), money(0.01234), money(0)
-    ('\\u22121\\u202f234\\u202f568', '12.50', '0.0123', '0')
+    ('−1\u202f234\u202f568', '12.50', '0.0123', '0')
     """
     if math.isnan(value):
         return NOTHING
@@ -91,6 +91,18 @@ def signed_money(value: float) -> str:
 def price(value: float) -> str:
     """A price with five significant digits."""
     return number(value, 5)
+
+
+def size(quantity: float) -> str:
+    r"""A quantity with all the digits that it has, up to ten.
+
+    Examples
+    --------
+    >>> size(4000.0), size(0.015)
+    ('4\u202f000', '0.015')
+    """
+    text = _plain(quantity, min(_decimals(quantity, 10), 12))
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def percent(share: float, digits: int = 3) -> str:
@@ -123,7 +135,7 @@ def rarest(paths: int) -> float:
 
 
 def probability(estimate: Estimate, paths: int) -> tuple[str, str]:
-    """A probability and what stands beneath it: its interval, or what was seen where it is a bound.
+    r"""A probability and what stands beneath it: its interval, or what was seen where it is a bound.
 
     Parameters
     ----------
@@ -140,7 +152,7 @@ def probability(estimate: Estimate, paths: int) -> tuple[str, str]:
     Examples
     --------
     >>> probability(Estimate(0.0, 0.0, 4e-5), 100_000)
-    ('< 3.0e-5', '(95 %, 0 of 100\\u202f000)')
+    ('< 3.0e-5', '(95 %, 0 of 100\u202f000)')
     """
     if math.isnan(estimate.value):
         return NOTHING, ""
@@ -209,12 +221,12 @@ def days(value: float) -> str:
 
 
 def shortened(name: str, longest: int = 24) -> str:
-    """A name as a chart has room for it: the middle of a long one gives way to an ellipsis.
+    r"""A name as a chart has room for it: the middle of a long one gives way to an ellipsis.
 
     Examples
     --------
     >>> shortened("a-very-long-name-of-a-position", 12)
-    'a-very\\u2026ition'
+    'a-very…ition'
     """
     if len(name) <= longest:
         return name

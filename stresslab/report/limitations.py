@@ -1,14 +1,16 @@
-"""Assumptions and limitations, each with the direction of its bias, adapted to the model and the rules of the dataset."""
+"""Assumptions and limitations, each with the direction of its bias, adapted to the run."""
 
 from __future__ import annotations
 
 import json
 import tomllib
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from stresslab.report.formatting import count, percent, probability_in_text
 from stresslab.report.review import BOOKED, Review
+
+Direction = Literal["understates", "overstates", "either way", "none"]
 
 
 @dataclass(frozen=True)
@@ -21,11 +23,14 @@ class Limitation:
         What is assumed.
     bias : str
         Which way it moves the risk that is reported.
+    direction : {"understates", "overstates", "either way", "none"}
+        The same in a word.
     """
 
     title: str
     text: str
     bias: str
+    direction: Direction = "understates"
 
 
 def limitations(review: Review) -> list[Limitation]:
@@ -35,18 +40,22 @@ def limitations(review: Review) -> list[Limitation]:
         _calibration(review),
         Limitation(
             "Parameters are taken as known",
-            "Volatilities, correlations and tails enter as points. The intervals of this report hold sampling error alone, "
+            "Volatilities, correlations and tails enter as points. The intervals of this report hold sampling error "
+            "alone, "
             "not the uncertainty of the parameters.",
             "Intervals are too narrow; the estimates may lie on either side.",
+            "either way",
         ),
         Limitation(
             "Funding is not simulated",
             "No funding payment is made or received over the horizon.",
             "Understates risk where the book pays funding, overstates it where it receives.",
+            "either way",
         ),
         Limitation(
             "One price",
-            "The mark price moves with the price of the underlying: index, mark and last price do not part, and the ratio "
+            "The mark price moves with the price of the underlying: index, mark and last price do not part, and the "
+            "ratio "
             "of marks on one underlying stays what it is today.",
             "Understates risk from gaps between venues and from a moving basis.",
         ),
@@ -55,6 +64,7 @@ def limitations(review: Review) -> list[Limitation]:
             "Nothing acts before liquidation",
             "No top-up, stop, transfer between pools or change of positions; the book stands still until the horizon.",
             "Overstates liquidation where the desk would act in time; the cash for it is not counted either.",
+            "overstates",
         ),
         Limitation(
             "Collateral at par",
@@ -63,7 +73,8 @@ def limitations(review: Review) -> list[Limitation]:
         ),
         Limitation(
             "The venue works",
-            "No outage, no automatic deleveraging of winning positions, no loss shared among clients; its margin rules stay "
+            "No outage, no automatic deleveraging of winning positions, no loss shared among clients; its margin "
+            "rules stay "
             f"those of {review.results.attrs['venue_effective']} until the horizon.",
             "Understates risk.",
         ),
@@ -82,7 +93,8 @@ def _prices(review: Review) -> list[Limitation]:
     constant = Limitation(
         "Volatility and correlation do not change with the market",
         "Both stay what they are at the start, in calm and in crisis.",
-        "Understates the risk of crises, in which volatilities rise and hedges between assets loosen; overstates calm times.",
+        "Understates the risk of crises, in which volatilities rise and hedges between assets loosen; overstates "
+        "calm times.",
     )
     if model == "gbm":
         return [
@@ -99,7 +111,8 @@ def _prices(review: Review) -> list[Limitation]:
         return [
             Limitation(
                 "Prices are diffusions with a daily variance (student_t)",
-                f"Daily returns are Student-t{tails}: one variance, drawn anew each day, strikes all assets together. Within a "
+                f"Daily returns are Student-t{tails}: one variance, drawn anew each day, strikes all assets "
+                f"together. Within a "
                 f"day prices move without jumps, and a turbulent day does not make the next one turbulent. {drift}",
                 "Understates gaps and runs of turbulent days; tails of single days are included.",
             ),
@@ -110,6 +123,7 @@ def _prices(review: Review) -> list[Limitation]:
             f"Prices follow the model {model}",
             f"See the documentation of the model for what it leaves out. {drift}",
             "Either way.",
+            "either way",
         )
     ]
 
@@ -121,6 +135,7 @@ def _calibration(review: Review) -> Limitation:
             "Parameters are given, not estimated",
             "The scenario states volatilities and correlations itself; no calibration stands behind them.",
             "Either way: they are as good as the judgment that set them.",
+            "either way",
         )
     history = found.get("history", {})
     window = history.get("window", {})
@@ -129,9 +144,11 @@ def _calibration(review: Review) -> Limitation:
     span = f" on history from {since} to {until}{length}" if since and until else ""
     return Limitation(
         "The past stands for the future",
-        f"Parameters come from the calibration {found.get('name', 'without a name')}, as of {found.get('as_of', 'no date')}"
+        f"Parameters come from the calibration {found.get('name', 'without a name')}, as of "
+        f"{found.get('as_of', 'no date')}"
         f"{span}, where the scenario does not state its own.",
         "Either way: a calm window understates risk, a turbulent one overstates it.",
+        "either way",
     )
 
 
@@ -155,7 +172,8 @@ def _liquidation(review: Review) -> Limitation:
     )
     return Limitation(
         "Liquidation is whole, at once and without market impact",
-        f"A pool is closed in full at the marks at which its surplus reaches zero; {fee}, and {rest}. Venues that reduce "
+        f"A pool is closed in full at the marks at which its surplus reaches zero; {fee}, and {rest}. Venues that "
+        f"reduce "
         "positions in parts may leave some of them open.",
         "Understates the loss given liquidation; may overstate how much is closed.",
     )
@@ -169,6 +187,7 @@ def _sampling(review: Review) -> Limitation:
         f"Estimates rest on {count(review.paths)} paths. As booked the probability of any liquidation is "
         f"{probability_in_text(estimate, review.paths)}; all intervals are at 95 % and hold one at a time.{failed}",
         "Either way, within the intervals.",
+        "either way",
     )
 
 
@@ -182,7 +201,8 @@ def _grid(review: Review) -> Limitation:
         )
     single = "a pool on one price it is exact under the model"
     several = (
-        "for a pool on several prices it is approximate, since the surplus is bridged as if it moved linearly inside the step."
+        "for a pool on several prices it is approximate, since the surplus is bridged as if it moved linearly inside "
+        "the step."
         if bridge == "every_pool"
         else "pools on several prices are tested at the ends of steps only."
     )
@@ -193,7 +213,9 @@ def _grid(review: Review) -> Limitation:
     )
     return Limitation(
         "Error of the time grid",
-        f"Between steps of {review.step} prices go on moving: liquidation inside a step is drawn from the Brownian bridge. "
+        f"Between steps of {review.step} prices go on moving: liquidation inside a step is drawn from the Brownian "
+        f"bridge. "
         f"For {single}; {several}",
         bias,
+        "none" if bridge == "every_pool" else "understates",
     )

@@ -42,8 +42,10 @@ def manifest(review: Review) -> list[Block]:
         {"kind": "facts", "items": [list(item) for item in run]},
         whole_table(_inputs(review, found)),
         text(
-            "The dataset holds the input documents whole, so the run can be repeated from it alone. Draws are a function of "
-            "the seed and of what is drawn; at one block width the same inputs give the same numbers. Times and devices "
+            "The dataset holds the input documents whole, so the run can be repeated from it alone. Draws are a "
+            "function of "
+            "the seed and of what is drawn; at one block width the same inputs give the same numbers. Times and "
+            "devices "
             "stand in manifest.json.",
             "note",
         ),

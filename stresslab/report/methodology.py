@@ -34,30 +34,37 @@ def method(review: Review) -> list[tuple[str, str]]:
     return [
         (
             "Market",
-            f"{summary[0].upper()}{summary[1:]}. {count(review.paths)} paths of {review.horizon} in steps of {review.step}, from "
+            f"{summary[0].upper()}{summary[1:]}. {count(review.paths)} paths of {review.horizon} in steps of "
+            f"{review.step}, from "
             "today's prices. A year has 365 days of 24 hours.",
         ),
         (
             "Margin",
-            "One kernel handles every configuration as a set of pools. A pool's surplus is its collateral plus profit and loss "
-            "since entry less the maintenance requirement under the venue's tiers; the pool is liquidated when the surplus "
+            "One kernel handles every configuration as a set of pools. A pool's surplus is its collateral plus "
+            "profit and loss "
+            "since entry less the maintenance requirement under the venue's tiers; the pool is liquidated when the "
+            "surplus "
             "reaches zero, inside a step as well as at its ends, and is frozen from then on.",
         ),
         (
             "Required collateral",
-            "Before liquidation nothing depends on the collateral. The largest shortage of a path, the maximum over time of "
+            "Before liquidation nothing depends on the collateral. The largest shortage of a path, the maximum over "
+            "time of "
             "requirement less profit and loss, is therefore the least collateral that survives it; its distribution "
             "gives the probability of liquidation for every amount of collateral at once.",
         ),
         (
             "Comparison",
-            "All configurations see the same paths. Differences are taken path by path, so that what the paths have in common "
+            "All configurations see the same paths. Differences are taken path by path, so that what the paths have "
+            "in common "
             "cancels; their intervals are those of the paired difference.",
         ),
         (
             "Intervals",
-            "95 % throughout. Probabilities: Wilson, and the one-sided bound 1 - 0.05^(1/n) where none or all of n paths were hit. "
-            "Quantiles: order statistics. Means and shortfalls: normal. Survival: a band over the whole curve (Dvoretzky, "
+            "95 % throughout. Probabilities: Wilson, and the one-sided bound 1 - 0.05^(1/n) where none or all of n "
+            "paths were hit. "
+            "Quantiles: order statistics. Means and shortfalls: normal. Survival: a band over the whole curve "
+            "(Dvoretzky, "
             "Kiefer, Wolfowitz).",
         ),
     ]

@@ -47,6 +47,7 @@ def summary_page(review: Review, appendix: list[Table]) -> Page:
     blocks: list[Block] = [
         {"kind": "findings", "items": findings.summary(review)},
         table(tables.headline(review), appendix),
+        *([table(tables.by_day(review), appendix)] if review.review_days else []),
     ]
     notices = _notices(review)
     if notices:
@@ -61,7 +62,8 @@ def _notices(review: Review) -> list[str]:
         if gone:
             which = ", ".join(gone[:ROWS]) + (f" and {len(gone) - ROWS} more" if len(gone) > ROWS else "")
             notices.append(
-                f"Liquidated at the start in {label(configuration)}: {which}. Equity does not exceed the maintenance margin today, "
+                f"Liquidated at the start in {label(configuration)}: {which}. Equity does not exceed the maintenance "
+                f"margin today, "
                 "so the probability is 1 by definition."
             )
     if review.failed:
@@ -72,7 +74,8 @@ def _notices(review: Review) -> list[str]:
     if any(idle.values()):
         amounts = ", ".join(f"{label(one)} {money(cash)}" for one, cash in idle.items())
         notices.append(
-            f"Idle cash, in no pool and never at risk, in {review.currency}: {amounts}. The same wallet stands behind different "
+            f"Idle cash, in no pool and never at risk, in {review.currency}: {amounts}. The same wallet stands "
+            f"behind different "
             "stakes, so configurations are not compared at equal collateral."
         )
     return [*notices, *(str(notice) for notice in json.loads(review.results.attrs["notices"]))]
@@ -89,7 +92,8 @@ def book_page(review: Review, appendix: list[Table]) -> Page:
         table(tables.pools(review, own), appendix),
         table(tables.market(review), appendix),
         text(
-            f"Rules of {attributes['venue']}, effective {attributes['venue_effective']}. Losses are positive throughout; profit and "
+            f"Rules of {attributes['venue']}, effective {attributes['venue_effective']}. Losses are positive "
+            f"throughout; profit and "
             "loss is signed. Quantities are in base units.",
             "note",
         ),
@@ -102,7 +106,8 @@ def book_page(review: Review, appendix: list[Table]) -> Page:
 def liquidation_prices_page(review: Review, appendix: list[Table]) -> Page:
     """Ladder and table of liquidation prices."""
     caption = (
-        "How far each mark may move before liquidation. Long marks show liquidation, the short tick beyond each the bankruptcy "
+        "How far each mark may move before liquidation. Long marks show liquidation, the short tick beyond each the "
+        "bankruptcy "
         f"price; open marks at the edge lie further out. Other marks are held still.{_charted(review)}"
     )
     return Page(
@@ -128,13 +133,13 @@ def liquidation_probability_page(review: Review, appendix: list[Table]) -> Page:
             text(findings.liquidation_probability(review), "finding"),
             figure(
                 figure_liquidation_probability(review.results),
-                "Probability of liquidation with 95 % intervals; an open mark with an arrow is the upper bound where no path was "
+                "Probability of liquidation with 95 % intervals; an open mark with an arrow is the upper bound where "
+                "no path was "
                 f"hit.{_charted(review)}",
                 f"Dot plot of liquidation probabilities by position. {findings.liquidation_probability(review)}.",
                 review.source("position_liquidation_probability"),
             ),
             table(tables.probabilities(review), appendix),
-            table(tables.by_day(review), appendix),
         ],
     )
 
@@ -147,7 +152,8 @@ def survival_page(review: Review, appendix: list[Table]) -> Page:
             text(findings.survival(review), "finding"),
             figure(
                 figure_account_survival(review.results),
-                "Share of paths on which no pool of the account has been liquidated, with 95 % bands over the whole curve.",
+                "Share of paths on which no pool of the account has been liquidated, with 95 % bands over the whole "
+                "curve.",
                 f"Survival curves of the account by configuration. {findings.survival(review)}.",
                 review.source("account_survival"),
             ),
@@ -170,7 +176,8 @@ def margin_ratio_page(review: Review, appendix: list[Table]) -> Page:
             text(findings.margin_ratio(review), "finding"),
             figure(
                 figure_margin_ratio(review.results),
-                "Equity over maintenance margin: median, and bands that hold 50, 90 and 98 % of paths. Liquidation is at 1, where "
+                "Equity over maintenance margin: median, and bands that hold 50, 90 and 98 % of paths. Liquidation "
+                "is at 1, where "
                 "liquidated paths stay; their share is written in.",
                 f"Fan charts of the margin ratio by pool. {findings.margin_ratio(review)}.",
                 review.source("margin_ratio"),
@@ -187,13 +194,15 @@ def loss_page(review: Review, appendix: list[Table]) -> Page:
             text(findings.loss(review), "finding"),
             figure(
                 figure_loss_distribution(review.results),
-                "Share of paths that lose more than the amount on the axis.",
+                "Share of paths that lose more than the amount on the axis, which runs from the quantile of 1 % to that "
+                "of 99.9 %.",
                 "Exceedance curves of the loss at the horizon by configuration.",
                 review.source("loss_profile"),
             ),
             figure(
                 figure_loss_tail(review.results),
-                "The tail of the same curves. At the line of 2.5 %: filled, value at risk; open, the expected shortfall beyond it.",
+                "The tail of the same curves. At the line of 2.5 %: filled, value at risk; open, the expected "
+                "shortfall beyond it.",
                 f"Tail of the loss on a logarithmic axis. {findings.loss(review)}.",
                 review.source("loss_profile", "value_at_risk", "expected_shortfall"),
             ),
@@ -218,7 +227,8 @@ def collateral_page(review: Review, appendix: list[Table]) -> Page:
             text(findings.collateral(review), "finding"),
             figure(
                 figure_collateral(review.results),
-                "Probability of liquidation that each amount of collateral leaves. Mark: today. Line: 1 %. Tick and gray band: the "
+                "Probability of liquidation that each amount of collateral leaves. Mark: today. Line: 1 %. Tick and "
+                "gray band: the "
                 "collateral it requires, with its 95 % interval. An open mark: not liquidated on any path.",
                 f"Curves of liquidation probability against collateral by pool. {findings.collateral(review)}.",
                 review.source("required_collateral_profile", "collateral"),
@@ -231,7 +241,10 @@ def collateral_page(review: Review, appendix: list[Table]) -> Page:
 def limitations_page(review: Review, appendix: list[Table]) -> Page:
     """Numbered assumptions with the direction of their bias."""
     items = [{"title": one.title, "text": one.text, "bias": one.bias} for one in limitations(review)]
-    return Page("Assumptions and limitations", [{"kind": "limitations", "items": items}])
+    return Page(
+        "Assumptions and limitations",
+        [text(findings.limitations(limitations(review)), "finding"), {"kind": "limitations", "items": items}],
+    )
 
 
 def methodology_page(review: Review, appendix: list[Table]) -> Page:

@@ -1,4 +1,4 @@
-"""A dataset seen with the eyes of the report: estimates by label, pools of a configuration, rows in the order of risk."""
+"""A dataset as the report reads it: estimates by label, pools of a configuration, rows in the order of risk."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -22,7 +23,7 @@ MUTED = "#6b6b6b"
 PALE = "#d8d8d8"
 _LABEL_SIZE = 7.5
 
-_RULES = {
+_RULES: dict[Any, Any] = {
     "font.family": ["DejaVu Sans"],
     "font.size": _LABEL_SIZE,
     "axes.titlesize": 8,
@@ -113,9 +114,9 @@ def style() -> Iterator[None]:
         yield
 
 
-def new_figure(height: float) -> Figure:
-    """An empty figure as wide as the text, in inches of height; belongs inside `style`."""
-    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+def new_figure(height: float, *, fitted: bool = True) -> Figure:
+    """An empty figure as wide as the text, in inches of height, its margins fitted or not; belongs inside `style`."""
+    figure = Figure(figsize=(WIDTH, height), layout="constrained" if fitted else None)
     FigureCanvasSVG(figure)
     return figure
 

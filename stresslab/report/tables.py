@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from stresslab.report.blocks import Cell, Column, Table
 from stresslab.report.charts.collateral import collateral_pools, pool_title
 from stresslab.report.charts.loss import LEVEL
 from stresslab.report.formatting import (
     NOTHING,
+    Estimate,
     count,
     days,
     money,
@@ -19,6 +22,7 @@ from stresslab.report.formatting import (
     price,
     probability,
     signed_money,
+    size,
 )
 from stresslab.report.review import BOOKED, CROSS, ISOLATED, Review, label
 
@@ -27,7 +31,7 @@ _THREE = (ISOLATED, BOOKED, CROSS)
 
 def headline(review: Review) -> Table:
     """One row a configuration: probabilities, expected loss, shortfall."""
-    rows = []
+    rows: list[list[Cell]] = []
     for configuration in review.configurations:
         chances = [
             probability(review.estimate(name, configuration=configuration), review.paths)
@@ -48,7 +52,8 @@ def headline(review: Review) -> Table:
             Column("Expected shortfall\n97.5 %"),
         ),
         rows,
-        note="Beneath each estimate its 95 % interval: Wilson for probabilities, normal for losses. Losses are positive.",
+        note="Beneath each estimate its 95 % interval: Wilson for probabilities, normal for losses. Losses are "
+        "positive.",
     )
 
 
@@ -61,7 +66,7 @@ def positions(review: Review) -> Table:
             [
                 position,
                 (str(review.array("symbol", position=position)), str(review.array("margin", position=position))),
-                ("long" if quantity > 0 else "short", number(abs(quantity), 6)),
+                ("long" if quantity > 0 else "short", size(abs(quantity))),
                 price(review.value("entry_price", position=position)),
                 price(review.value("mark_price", position=position)),
                 money(review.value("notional", position=position)),
@@ -83,8 +88,8 @@ def positions(review: Review) -> Table:
             Column("Position", "left", 1.0),
             Column("Symbol,\nmargin", "left"),
             Column("Side, size", "left"),
-            Column("Entry"),
-            Column("Mark"),
+            Column("Entry", "right"),
+            Column("Mark", "right"),
             Column("Notional"),
             Column("Unrealized\npnl"),
             Column("Maintenance\nmargin"),
@@ -149,7 +154,7 @@ def market(review: Review) -> Table:
         f"Market at the start and exposure by asset, the largest net exposure first; amounts in {review.currency}",
         (
             Column("Asset", "left", 1.0),
-            Column("Price"),
+            Column("Price", "right"),
             Column("Volatility,\n% a year"),
             Column("Drift,\n% a year"),
             Column("Long"),
@@ -181,11 +186,12 @@ def liquidation_prices(review: Review) -> Table:
         f"Liquidation prices in {review.currency}, and beneath them the move from today's mark",
         (
             Column("Position", "left", 1.0),
-            Column("Mark"),
-            *(Column(label(one).capitalize(), "decimal") for one in _THREE),
+            Column("Mark", "right"),
+            *(Column(label(one).capitalize(), "right") for one in _THREE),
         ),
         rows,
-        note="In a pool of several positions the price is the one at which the pool is liquidated while all other marks stand "
+        note="In a pool of several positions the price is the one at which the pool is liquidated while all other "
+        "marks stand "
         "still.",
     )
 
@@ -212,7 +218,8 @@ def probabilities(review: Review) -> Table:
         ),
         rows,
         foot,
-        note="Beneath each estimate its 95 % interval: Wilson; for the paired difference, on the same paths, Bonett-Price. Of a "
+        note="Beneath each estimate its 95 % interval: Wilson; for the paired difference, on the same paths, "
+        "Bonett-Price. Of a "
         "position it is the probability that its pool is liquidated.",
     )
 
@@ -288,14 +295,19 @@ def losses(review: Review) -> Table:
             Column("Shortfall\n97.5 %"),
         ),
         rows,
-        note="Losses are positive, pnl is signed. 95 % intervals beneath: normal for means and shortfalls, order statistics for "
+        note="Losses are positive, pnl is signed. 95 % intervals beneath: normal for means and shortfalls, order "
+        "statistics for "
         "values at risk.",
     )
 
 
 def loss_differences(review: Review) -> Table:
     """Paired differences of the losses: each configuration less as booked, and isolated less cross."""
-    names = (("expected_loss", {}), ("value_at_risk", {"level": LEVEL}), ("expected_shortfall", {"level": LEVEL}))
+    names: tuple[tuple[str, dict[str, float]], ...] = (
+        ("expected_loss", {}),
+        ("value_at_risk", {"level": LEVEL}),
+        ("expected_shortfall", {"level": LEVEL}),
+    )
     rows: list[list[Cell]] = [
         [
             "all isolated less all cross",
@@ -322,19 +334,26 @@ def loss_differences(review: Review) -> Table:
     )
 
 
+def _spread(estimate: Estimate) -> Cell:
+    """An amount with its interval, or alone where it is the same on every path."""
+    main, beneath = money_estimate(estimate)
+    return main, "" if beneath == f"[{main}, {main}]" else beneath
+
+
 def given_liquidation(review: Review) -> Table:
-    """What a liquidation costs, pool by pool."""
+    """What a liquidation costs, pool by pool; the insurance draw where there is any."""
+    draws = bool((np.nan_to_num(review.array("expected_insurance_draw")) > 0.0).any())
     found = []
     for configuration, pool in collateral_pools(review):
         labels = {"configuration": configuration, "pool": pool}
         chance = review.estimate("liquidation_probability", **labels)
-        given = money_estimate(review.estimate("loss_given_liquidation", **labels)) if chance.value else (NOTHING, "")
+        given = _spread(review.estimate("loss_given_liquidation", **labels)) if chance.value else (NOTHING, "")
         row: list[Cell] = [
             pool_title(configuration, pool),
             probability(chance, review.paths),
             given,
             money_estimate(review.estimate("expected_liquidation_loss", **labels)),
-            money_estimate(review.estimate("expected_insurance_draw", **labels)),
+            *([money_estimate(review.estimate("expected_insurance_draw", **labels))] if draws else []),
         ]
         found.append((-review.value("expected_liquidation_loss", **labels), row))
     rows = [row for _, row in sorted(found, key=lambda item: item[0])]
@@ -345,10 +364,15 @@ def given_liquidation(review: Review) -> Table:
             Column("P(liquidation)"),
             Column("Loss given\nliquidation"),
             Column("Mean over\nall paths"),
-            Column("Insurance\ndraw, mean"),
+            *([Column("Insurance\ndraw, mean")] if draws else []),
         ),
         rows,
-        note="95 % intervals: Wilson and normal. Insurance draw: what was missing below zero, borne by the venue.",
+        note="95 % intervals: Wilson and normal; none where the loss is the same on every path. "
+        + (
+            "Insurance draw: what was missing below zero, borne by the venue."
+            if draws
+            else "No path left anything missing below zero: no insurance draw."
+        ),
     )
 
 

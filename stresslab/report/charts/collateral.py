@@ -11,13 +11,16 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from stresslab.report.charts.marks import compact_money, figure_of, log_shares
-from stresslab.report.charts.panels import grid_of_panels
+from stresslab.report.charts.panels import grid_of_panels, without_minor_ticks
 from stresslab.report.formatting import shortened
 from stresslab.report.review import BOOKED, CROSS, ISOLATED, ROWS, Review
 from stresslab.report.style import INK, MUTED, look, style
 
 TARGET = 0.01
 """Probability of liquidation for which the required collateral is marked."""
+
+
+_COLUMNS = 4
 
 
 def collateral_pools(review: Review) -> list[tuple[str, str]]:
@@ -35,7 +38,7 @@ def collateral_pools(review: Review) -> list[tuple[str, str]]:
 def pool_title(configuration: str, pool: str) -> str:
     """A pool as charts and tables name it."""
     if configuration == CROSS:
-        return "the whole book, crossed"
+        return "whole book, crossed"
     return f"{shortened(pool)}{', isolated' if configuration == ISOLATED else ''}"
 
 
@@ -58,12 +61,12 @@ def figure_collateral(results: xr.Dataset, axes: Sequence[Axes] | None = None) -
     review = Review(results)
     pools = collateral_pools(review)[:ROWS]
     with style():
-        panels = grid_of_panels(len(pools), 1.34) if axes is None else list(axes)
+        panels = grid_of_panels(len(pools), 0.78, columns=_COLUMNS, between=0.48) if axes is None else list(axes)
         for place, ((configuration, pool), one) in enumerate(zip(pools, panels, strict=True)):
             _curve(one, review, configuration, pool)
-            if place % 3 == 0:
-                one.set_ylabel("P(liquidation), %")
-            if place >= len(pools) - 3:
+            if place % _COLUMNS == 0:
+                one.set_ylabel("probability, %")
+            if place >= len(pools) - _COLUMNS:
                 one.set_xlabel(f"collateral, {review.currency}")
         return figure_of(panels[0])
 
@@ -87,15 +90,14 @@ def _curve(axes: Axes, review: Review, configuration: str, pool: str) -> None:
         axes.plot([today], [max(chance, lowest)], color=appearance.color, marker=appearance.marker, markersize=5.5)
     else:
         # Not liquidated on any path: an open mark at the foot.
-        axes.plot(
-            [today], [lowest], color=appearance.color, marker=appearance.marker, markersize=5.5, markerfacecolor="white",
-            clip_on=False,
-        )  # fmt: skip
+        seen = {"color": appearance.color, "marker": appearance.marker, "markerfacecolor": "white"}
+        axes.plot([today], [lowest], markersize=5.5, clip_on=False, **seen)
     axes.set_yscale("log")
     axes.set_ylim(lowest * 0.8, 1.2)
     axes.set_xlim(0.0, max(float(np.nanmax(amounts[drawn], initial=0.0)), today, bounds[1]) * 1.05)
     log_shares(axes.yaxis, lowest, 1.0)
-    axes.xaxis.set_major_locator(MaxNLocator(4))
+    without_minor_ticks(axes.yaxis)
+    axes.xaxis.set_major_locator(MaxNLocator(3))
     axes.xaxis.set_major_formatter(FuncFormatter(compact_money))
     axes.grid(visible=True)
     axes.set_title(pool_title(configuration, pool))

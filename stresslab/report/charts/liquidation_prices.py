@@ -23,8 +23,8 @@ def figure_liquidation_prices(results: xr.Dataset, axes: Axes | None = None) -> 
     Parameters
     ----------
     results : xarray.Dataset
-        A run's results; `liquidation_price`, `bankruptcy_price`, `mark_price` and `entry_price` are drawn, each over the
-        mark less one.
+        A run's results; `liquidation_price`, `bankruptcy_price`, `mark_price` and `entry_price` are drawn, each over
+        the mark less one.
     axes : matplotlib.axes.Axes, optional
         Where to draw; by default a figure of its own.
 

@@ -54,7 +54,7 @@ def figure_liquidation_probability(results: xr.Dataset, axes: Axes | None = None
     rows = [*positions, *(_Row(name, variable, None) for name, variable in _ACCOUNT)]
     with style():
         if axes is None:
-            axes = new_figure(0.95 + 0.27 * len(rows)).add_subplot()
+            axes = new_figure(0.85 + 0.25 * len(rows)).add_subplot()
         smallest = 1.0
         for place, configuration in enumerate(review.charted):
             appearance = look(configuration, review.configurations)
@@ -82,7 +82,7 @@ def _finish(axes: Axes, names: list[str], positions: int, smallest: float, horiz
         axes.xaxis.set_major_formatter(FuncFormatter(percent_tick))
     axes.set_yticks([index + (0.35 if index >= positions else 0.0) for index in range(len(names))], names)
     axes.tick_params(axis="y", length=0)
-    axes.set_ylim(len(names) - 0.1, -0.6)
+    axes.set_ylim(len(names) + 0.05, -0.6)
     axes.axhline(positions - 0.33, color=MUTED, linewidth=0.6)
     axes.set_xlabel(f"probability of liquidation within {horizon}, %")
     axes.grid(visible=True, axis="x")

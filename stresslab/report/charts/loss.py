@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -26,7 +27,8 @@ def figure_loss_distribution(results: xr.Dataset, axes: Axes | None = None) -> F
     Parameters
     ----------
     results : xarray.Dataset
-        A run's results; `loss_profile` is drawn as its exceedance. Positive = loss.
+        A run's results; `loss_profile` is drawn as its exceedance, from the quantile of 1 % to that of 99.9 %.
+        Positive = loss.
     axes : matplotlib.axes.Axes, optional
         Where to draw; by default a figure of its own.
 
@@ -38,9 +40,16 @@ def figure_loss_distribution(results: xr.Dataset, axes: Axes | None = None) -> F
     review = Review(results)
     with style():
         if axes is None:
-            axes = new_figure(2.6).add_subplot()
+            axes = new_figure(2.3).add_subplot()
         _exceedance(axes, review)
         axes.axvline(0.0, color=INK, linewidth=0.8)
+        # The largest gains of a short horizon's luckiest paths would squeeze everything else.
+        drawn = [review.array("loss_profile", configuration=one) for one in review.charted]
+        profile = review.labels("profile")
+        axes.set_xlim(
+            min(float(losses[profile.index(0.01)]) for losses in drawn),
+            max(float(losses[profile.index(0.999)]) for losses in drawn),
+        )
         axes.set_ylim(-0.02, 1.02)
         axes.yaxis.set_major_formatter(FuncFormatter(percent_tick))
         axes.set_ylabel("paths that lose more, %")
@@ -67,7 +76,7 @@ def figure_loss_tail(results: xr.Dataset, axes: Axes | None = None) -> Figure:
     review = Review(results)
     with style():
         if axes is None:
-            axes = new_figure(2.6).add_subplot()
+            axes = new_figure(2.4).add_subplot()
         profile = np.array(review.labels("profile"))
         tail = profile >= 0.9
         # A curve ends where ten paths are left: beyond, it would draw single paths.
@@ -93,6 +102,7 @@ def figure_loss_tail(results: xr.Dataset, axes: Axes | None = None) -> Figure:
         log_shares(axes.yaxis, lowest, 0.11)
         axes.set_ylabel("paths that lose more, % (log scale)")
         axes.set_xlabel(f"loss after {review.horizon}, {review.currency}")
+        axes.legend(loc="lower left")
         return figure_of(axes)
 
 
@@ -114,8 +124,10 @@ def figure_losses_compared(results: xr.Dataset, axes: Sequence[Axes] | None = No
     review = Review(results)
     configurations = review.configurations[:ROWS]
     with style():
-        panels = grid_of_panels(3, 0.35 + 0.2 * len(configurations)) if axes is None else list(axes)
-        measures = (
+        panels = (
+            grid_of_panels(3, 0.1 + 0.13 * len(configurations), left=1.2, between=0.3) if axes is None else list(axes)
+        )
+        measures: tuple[tuple[str, str, dict[str, float]], ...] = (
             ("expected loss", "expected_loss", {}),
             ("value at risk, 97.5 %", "value_at_risk", {"level": LEVEL}),
             ("expected shortfall, 97.5 %", "expected_shortfall", {"level": LEVEL}),
@@ -129,14 +141,14 @@ def figure_losses_compared(results: xr.Dataset, axes: Sequence[Axes] | None = No
             names = [shortened(label(name), 18) for name in configurations] if place == 0 else []
             one.set_yticks(range(len(configurations)), names or [""] * len(configurations))
             one.tick_params(axis="y", length=0)
-            one.xaxis.set_major_locator(MaxNLocator(4))
+            one.xaxis.set_major_locator(MaxNLocator(3))
             one.xaxis.set_major_formatter(FuncFormatter(compact_money))
             one.grid(visible=True, axis="both")
             one.set_xlabel(review.currency)
         return figure_of(panels[0])
 
 
-def _exceedance(axes: Axes, review: Review, where: object = slice(None)) -> None:
+def _exceedance(axes: Axes, review: Review, where: Any = slice(None)) -> None:
     share = 1.0 - np.array(review.labels("profile"))
     for configuration in review.charted:
         appearance = look(configuration, review.configurations)

@@ -51,7 +51,7 @@ def figure_margin_ratio(results: xr.Dataset, axes: Sequence[Axes] | None = None)
         elif len(pools) == 1:
             panels = [new_figure(3.0).add_subplot()]
         else:
-            panels = grid_of_panels(len(pools), 1.9, columns=2)
+            panels = grid_of_panels(len(pools), 1.75, columns=2)
         for place, ((configuration, pool), one) in enumerate(zip(pools, panels, strict=True)):
             _fan(one, review, configuration, pool)
             if place % 2 == 0:
@@ -85,5 +85,5 @@ def _fan(axes: Axes, review: Review, configuration: str, pool: str) -> None:
     share, _ = probability(
         review.estimate("liquidation_probability", configuration=configuration, pool=pool), review.paths
     )
-    axes.text(0.98, 0.045, f"liquidated: {share}", transform=axes.transAxes, ha="right", va="bottom", fontsize=7.5,
+    axes.text(0.98, 0.13, f"liquidated: {share}", transform=axes.transAxes, ha="right", va="bottom", fontsize=7.5,
               bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.2, "alpha": 0.85})  # fmt: skip

@@ -13,12 +13,12 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullForma
 from stresslab.report.formatting import THIN, Estimate, number, rarest
 from stresslab.report.style import Look
 
-_DODGE = 0.22
+_DODGE = 0.24
 
 
 def dodge(place: int, count: int) -> float:
     """Offset of one of several marks that share a row."""
-    return _DODGE * (place - (count - 1) / 2)
+    return _DODGE * (place - (count - 1) / 2) * min(1.0, 3 / count)
 
 
 def interval_mark(axes: Axes, estimate: Estimate, row: float, look: Look, name: str | None = None) -> None:

@@ -3,28 +3,55 @@
 from __future__ import annotations
 
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.ticker import NullLocator
 
-from stresslab.report.style import new_figure
+from stresslab.report.style import WIDTH, new_figure
+
+_BELOW = 0.42
+_GAP = 0.38
 
 
-def grid_of_panels(count: int, height: float, columns: int = 3) -> list[Axes]:
-    """Axes of a new figure, row by row, at most so many columns wide; belongs inside `style`.
+def grid_of_panels(
+    count: int, height: float, *, columns: int = 3, left: float = 0.55, between: float = 0.42, above: float = 0.22
+) -> list[Axes]:
+    """Axes of a new figure, row by row; belongs inside `style`.
+
+    The margins are fixed: fitting them to the labels, as matplotlib can, takes longer than all the drawing.
 
     Parameters
     ----------
     count : int
         Number of panels, at least 1.
     height : float
-        Inches of a row.
+        Inches of a panel's frame; more where there is a single row.
     columns : int
         Panels in a full row.
+    left, between, above : float
+        Inches left of the first column, between columns, and above the first row.
 
     Returns
     -------
     list of matplotlib.axes.Axes
         As many as asked for.
     """
+    columns = min(columns, count)
     rows = -(-count // columns)
-    figure = new_figure(0.35 + height * rows + (0.55 if rows == 1 else 0.0))
-    width = min(count, columns)
-    return [figure.add_subplot(rows, width, place + 1) for place in range(count)]
+    # A single row has room for taller panels.
+    height = 1.6 * height if rows == 1 else height
+    total = above + rows * height + (rows - 1) * _GAP + _BELOW
+    figure = new_figure(total, fitted=False)
+    width = (WIDTH - left - 0.1 - (columns - 1) * between) / columns
+    panels = []
+    for place in range(count):
+        row, column = divmod(place, columns)
+        x = left + column * (width + between)
+        y = total - above - height - row * (height + _GAP)
+        panels.append(figure.add_axes((x / WIDTH, y / total, width / WIDTH, height / total)))
+    return panels
+
+
+def without_minor_ticks(*axes: Axis) -> None:
+    """Small panels have no room for minor ticks."""
+    for axis in axes:
+        axis.set_minor_locator(NullLocator())

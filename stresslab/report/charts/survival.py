@@ -35,7 +35,7 @@ def figure_account_survival(results: xr.Dataset, axes: Axes | None = None) -> Fi
     review = Review(results)
     with style():
         if axes is None:
-            axes = new_figure(2.5).add_subplot()
+            axes = new_figure(1.9).add_subplot()
         for configuration in review.charted:
             labels = {"configuration": configuration}
             _curve(axes, review, "account_survival", labels, look_of=configuration)
@@ -64,7 +64,7 @@ def figure_position_survival(results: xr.Dataset, axes: Sequence[Axes] | None = 
     review = Review(results)
     positions = review.positions[:ROWS]
     with style():
-        panels = grid_of_panels(len(positions), 1.12) if axes is None else list(axes)
+        panels = grid_of_panels(len(positions), 0.62, above=0.45) if axes is None else list(axes)
         for place, (position, one) in enumerate(zip(positions, panels, strict=True)):
             for configuration in (ISOLATED, CROSS):
                 labels = {"configuration": configuration, "pool": review.pool_of(configuration, position)}
