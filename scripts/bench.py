@@ -141,9 +141,8 @@ def main() -> int:
         works[mode], seconds = kernel(mode, options.threads)
         rate, steps = timed(works[mode])
         hits = (steps <= STEPS).mean(axis=1)
-        print(
-            f"{mode}: compiled in {seconds:.1f} s, first call {rate:.0f} M/s; P {hits[0]:.4f} isolated, {hits[-1]:.4f} cross"
-        )
+        shares = f"P {hits[0]:.4f} isolated, {hits[-1]:.4f} cross"
+        print(f"{mode}: compiled in {seconds:.1f} s, first call {rate:.0f} M/s; {shares}")
     rates: dict[str, list[float]] = {mode: [] for mode in MODES}
     with tempfile.TemporaryDirectory() as folder:
         program = build(options.limit, Path(folder)) if options.limit else None
