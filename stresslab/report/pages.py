@@ -86,6 +86,8 @@ def book_page(review: Review, appendix: list[Table]) -> Page:
     attributes = review.results.attrs
     own = [BOOKED, *(["all_cross"] if len(review.pools(BOOKED)) > 1 else [])]
     every = tables.pools(review, review.configurations)
+    if len(every.rows) <= ROWS:
+        own = review.configurations
     blocks = [
         text(findings.book(review), "finding"),
         table(tables.positions(review), appendix),
@@ -98,7 +100,7 @@ def book_page(review: Review, appendix: list[Table]) -> Page:
             "note",
         ),
     ]
-    if len(every.rows) > len(tables.pools(review, own).rows):
+    if own != review.configurations:
         appendix.append(every)
     return Page("The book and its margin state", blocks)
 
@@ -117,7 +119,7 @@ def liquidation_prices_page(review: Review, appendix: list[Table]) -> Page:
             figure(
                 figure_liquidation_prices(review.results),
                 caption,
-                f"Ladder of liquidation prices as moves from today's mark. {findings.liquidation_prices(review)}.",
+                f"Ladder of liquidation prices as moves from today’s mark. {findings.liquidation_prices(review)}.",
                 review.source("liquidation_price", "bankruptcy_price", "entry_price"),
             ),
             table(tables.liquidation_prices(review), appendix),
@@ -194,8 +196,8 @@ def loss_page(review: Review, appendix: list[Table]) -> Page:
             text(findings.loss(review), "finding"),
             figure(
                 figure_loss_distribution(review.results),
-                "Share of paths that lose more than the amount on the axis, which runs from the quantile of 1 % to that "
-                "of 99.9 %.",
+                "Share of paths that lose more than the amount on the axis, which runs from the quantile of 1 % to "
+                "that of 99.9 %.",
                 "Exceedance curves of the loss at the horizon by configuration.",
                 review.source("loss_profile"),
             ),

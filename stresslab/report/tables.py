@@ -20,7 +20,6 @@ from stresslab.report.formatting import (
     percent,
     points,
     price,
-    probability,
     signed_money,
     size,
 )
@@ -34,7 +33,7 @@ def headline(review: Review) -> Table:
     rows: list[list[Cell]] = []
     for configuration in review.configurations:
         chances = [
-            probability(review.estimate(name, configuration=configuration), review.paths)
+            review.chance(name, configuration)
             for name in ("account_liquidation_probability", "account_wiped_probability")
         ]
         losses = [
@@ -183,7 +182,7 @@ def liquidation_prices(review: Review) -> Table:
         for position in review.positions
     ]
     return Table(
-        f"Liquidation prices in {review.currency}, and beneath them the move from today's mark",
+        f"Liquidation prices in {review.currency}, and beneath them the move from today’s mark",
         (
             Column("Position", "left", 1.0),
             Column("Mark", "right"),
@@ -200,9 +199,8 @@ def probabilities(review: Review) -> Table:
     """Probability by position under the three standard configurations, and isolated less cross."""
 
     def row(name: str, variable: str, **labels: str) -> list[Cell]:
-        estimates = [review.estimate(variable, configuration=one, **labels) for one in _THREE]
         difference = points(review.estimate(f"{variable}_isolated_less_cross", **labels))
-        return [name, *(probability(estimate, review.paths) for estimate in estimates), difference]
+        return [name, *(review.chance(variable, one, **labels) for one in _THREE), difference]
 
     rows = [row(one, "position_liquidation_probability", position=one) for one in review.positions]
     foot = [
@@ -234,7 +232,7 @@ def by_day(review: Review) -> Table:
     rows: list[list[Cell]] = [
         [
             label(configuration),
-            *(probability(review.estimate(name, configuration=configuration), review.paths) for _, name in names),
+            *(review.chance(name, configuration) for _, name in names),
         ]
         for configuration in review.configurations
     ]
@@ -253,16 +251,21 @@ def times_to_liquidation(review: Review) -> Table:
         times = [
             review.value("liquidation_time", configuration=configuration, pool=pool, quantile=one) for one in quantiles
         ]
-        chance = review.estimate("liquidation_probability", configuration=configuration, pool=pool)
+        labels = {"configuration": configuration, "pool": pool}
+        chance = review.estimate("liquidation_probability", **labels)
         cells = [f"beyond {review.horizon}" if math.isnan(time) else days(time) for time in times]
-        row: list[Cell] = [pool_title(configuration, pool), *cells, probability(chance, review.paths)[0]]
+        row: list[Cell] = [
+            pool_title(configuration, pool),
+            *cells,
+            review.chance("liquidation_probability", **labels)[0],
+        ]
         found.append((-chance.value, row))
     rows = [row for _, row in sorted(found, key=lambda item: item[0])]
     return Table(
         "Time by which a pool is liquidated with the given probability",
         (
             Column("Pool", "left", 1.0),
-            *(Column("median" if one == 0.5 else percent(one, 2), "right") for one in quantiles),
+            *(Column("median" if one == 0.5 else f"{100 * one:g} %", "right") for one in quantiles),
             Column(f"Within\n{review.horizon}"),
         ),
         rows,
@@ -350,7 +353,7 @@ def given_liquidation(review: Review) -> Table:
         given = _spread(review.estimate("loss_given_liquidation", **labels)) if chance.value else (NOTHING, "")
         row: list[Cell] = [
             pool_title(configuration, pool),
-            probability(chance, review.paths),
+            review.chance("liquidation_probability", **labels),
             given,
             money_estimate(review.estimate("expected_liquidation_loss", **labels)),
             *([money_estimate(review.estimate("expected_insurance_draw", **labels))] if draws else []),
@@ -388,7 +391,7 @@ def required_collateral(review: Review) -> Table:
         row: list[Cell] = [
             pool_title(configuration, pool),
             money(today),
-            probability(chance, review.paths),
+            review.chance("liquidation_probability", **labels),
             *(money_estimate(one) for one in required),
             signed_money(gap),
         ]

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from stresslab.report.charts.marks import bound_mark, dodge, figure_of, interval_mark, log_shares, percent_tick
-from stresslab.report.formatting import Estimate, rarest, shortened
+from stresslab.report.formatting import Estimate, distinct, rarest
 from stresslab.report.review import ROWS, Review, label
 from stresslab.report.style import MUTED, look, new_figure, style
 
@@ -48,8 +48,10 @@ def figure_liquidation_probability(results: xr.Dataset, axes: Axes | None = None
         At most 12 positions, the riskiest on top. The axis is logarithmic where a number is below 1 %.
     """
     review = Review(results)
+    held = review.positions[:ROWS]
     positions = [
-        _Row(shortened(position), "position_liquidation_probability", position) for position in review.positions[:ROWS]
+        _Row(name, "position_liquidation_probability", position)
+        for name, position in zip(distinct(held), held, strict=True)
     ]
     rows = [*positions, *(_Row(name, variable, None) for name, variable in _ACCOUNT)]
     with style():

@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from stresslab.report.charts.marks import compact_money, figure_of, interval_mark, log_shares, percent_tick
 from stresslab.report.charts.panels import grid_of_panels
-from stresslab.report.formatting import Estimate, shortened
+from stresslab.report.formatting import Estimate, distinct
 from stresslab.report.review import ROWS, Review, label
 from stresslab.report.style import INK, MUTED, look, new_figure, panel, style
 
@@ -102,7 +102,7 @@ def figure_loss_tail(results: xr.Dataset, axes: Axes | None = None) -> Figure:
         log_shares(axes.yaxis, lowest, 0.11)
         axes.set_ylabel("paths that lose more, % (log scale)")
         axes.set_xlabel(f"loss after {review.horizon}, {review.currency}")
-        axes.legend(loc="lower left")
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4, columnspacing=1.6)
         return figure_of(axes)
 
 
@@ -138,7 +138,7 @@ def figure_losses_compared(results: xr.Dataset, axes: Sequence[Axes] | None = No
                 interval_mark(one, estimate, row, look(configuration, review.configurations))
             one.set_title(title)
             one.set_ylim(len(configurations) - 0.4, -0.6)
-            names = [shortened(label(name), 18) for name in configurations] if place == 0 else []
+            names = distinct([label(name) for name in configurations], 18) if place == 0 else []
             one.set_yticks(range(len(configurations)), names or [""] * len(configurations))
             one.tick_params(axis="y", length=0)
             one.xaxis.set_major_locator(MaxNLocator(3))
