@@ -44,7 +44,8 @@ def assemble(scenario: Scenario, outcomes: Outcomes) -> xr.Dataset:
     )
     values: dict[str, Any] = {**evaluate(outcomes, scenario.configurations, axes), **_facts(scenario, axes)}
     # Today's margin ratio is known exactly: at time 0 every quantile is the same.
-    values["margin_ratio"][:, :, 0, :] = np.maximum(values["margin_ratio_today"], 1.0)[:, :, None]
+    today = np.clip(values["margin_ratio_today"], 1.0, outcomes.ratio_edges[-1])
+    values["margin_ratio"][:, :, 0, :] = today[:, :, None]
     return xr.Dataset(
         data_vars=dict(_variables(values, scenario.book.currency)),
         coords=_coordinates(scenario, axes),

@@ -12,6 +12,7 @@ import pytest
 from stresslab.book.configuration import Configuration, Pool
 from stresslab.margin.problem import Problem
 from stresslab.measures.evaluate import axes_of, evaluate
+from stresslab.simulation.block import RATIO_EDGES
 from stresslab.simulation.outcomes import Outcomes
 
 # Ten steps of a day. Two positions: 0 and 1. Stakes: 0 is position 0 alone; 1 and 2 are position 1 alone, with more and
@@ -267,3 +268,25 @@ def test_one_valid_path_has_estimates():
     assert results["expected_loss"][0] == 160.0
     assert np.isnan(results["expected_loss_upper"][0])
     assert results["expected_shortfall"][0, 0] == 160.0
+
+
+def test_margin_ratios_read_off_counts_are_as_near_as_stated():
+    # Oracle: the order statistics of the ratios themselves; the table of variables states 2.8 %.
+    ratios = np.exp(np.random.default_rng(6).normal(1.0, 1.2, 4_000))
+    ratios = np.maximum(ratios, 1.0)
+    counts = (ratios[:, None] > RATIO_EDGES).sum(axis=0)
+    outcomes = replace(
+        OUTCOMES,
+        ratio_edges=RATIO_EDGES,
+        ratio_counts=np.broadcast_to(counts, (2, 5, counts.size)),
+        failed=np.zeros(4_000, bool),
+        **{
+            name: np.zeros((5, 4_000), getattr(OUTCOMES, name).dtype)
+            for name in ("required_collateral", "liquidation_step", "profit", "insurance_draw")
+        },
+    )
+    estimates = evaluate(outcomes, CONFIGURATIONS, axes())["margin_ratio"][0, 0, 1]
+    exact = np.quantile(ratios, QUANTILES, method="inverted_cdf")
+    assert exact[0] == estimates[0] == 1.0
+    assert exact[-1] > 5.0
+    np.testing.assert_allclose(estimates, exact, rtol=0.028)
