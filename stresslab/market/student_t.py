@@ -102,7 +102,9 @@ class StudentTDiffusion(NamedTuple):
         left, right = self.log_scale[below], self.log_scale[below + 1]
         scale = jnp.exp(left + (place - below) * (right - left))
         deviation = self.volatility * dt**0.5 * scale
-        log_price = state + (self.drift - 0.5 * self.volatility**2) * dt + deviation * (self.factor @ noise.normal)
+        # The whole increment first: a constant added to a rounded state would be rounded the same way at every step.
+        increment = (self.drift - 0.5 * self.volatility**2) * dt + deviation * (self.factor @ noise.normal)
+        log_price = state + increment
         return log_price, MarketStep(state, log_price, deviation, self.factor)
 
     def log_price(self, state: Array) -> Array:
