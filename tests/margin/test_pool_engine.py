@@ -34,7 +34,7 @@ class Run:
 
     def step(self, btc, eth=1.0, *, deviation=(0.0, 0.0), correlation=0.0, draw=CERTAIN, pool_draw=CERTAIN):
         """Move both prices to a ratio of today's."""
-        end = jnp.broadcast_to(jnp.log(jnp.array([[btc], [eth]], jnp.float32)), (2, self.paths))
+        end = jnp.broadcast_to(jnp.asarray(np.log([[btc], [eth]]), jnp.float32), (2, self.paths))
         factor = correlation_factor(np.array([[1.0, correlation], [correlation, 1.0]]))
         market = MarketStep(
             self.log_price, end, jnp.array(deviation, jnp.float32)[:, None], jnp.asarray(factor, jnp.float32)
@@ -234,3 +234,12 @@ def test_a_path_without_a_number_is_marked():
     run.step(1.1)
     run.log_price = run.log_price.at[0, 1].set(jnp.nan)
     assert run.outcome()["failed"].tolist() == [False, True, False]
+
+
+def test_a_price_beyond_single_precision_is_marked_though_it_came_back():
+    # The short is closed at its barrier and its profit is a number, but what it would have required is none.
+    back = lone(10.0, SHORT).step(math.exp(100.0)).step(1.0).outcome()
+    assert np.isfinite(back["profit"][0, 0])
+    assert not np.isfinite(back["required_collateral"][0, 0])
+    assert back["failed"][0]
+    assert not lone(10.0, SHORT).step(math.exp(50.0)).step(1.0).outcome()["failed"][0]
