@@ -19,6 +19,7 @@ from stresslab.report.limitations import limitations
 from stresslab.report.manifest import manifest
 from stresslab.report.methodology import GLOSSARY, method
 from stresslab.report.review import BOOKED, ROWS, Review, label
+from stresslab.report.style import is_drawn
 
 
 @dataclass(frozen=True)
@@ -57,15 +58,18 @@ def summary_page(review: Review, appendix: list[Table]) -> Page:
 
 def _notices(review: Review) -> list[str]:
     notices = []
+    gone: dict[str, list[str]] = {}
     for configuration in review.configurations:
-        gone = [pool for pool in review.pools(configuration) if review.liquidated_at_start(configuration, pool)]
-        if gone:
-            which = ", ".join(gone[:ROWS]) + (f" and {len(gone) - ROWS} more" if len(gone) > ROWS else "")
-            notices.append(
-                f"Liquidated at the start in {label(configuration)}: {which}. Equity does not exceed the maintenance "
-                f"margin today, "
-                "so the probability is 1 by definition."
-            )
+        for pool in review.pools(configuration):
+            if review.liquidated_at_start(configuration, pool):
+                gone.setdefault(pool, []).append(label(configuration))
+    if gone:
+        told = [f"{pool} ({', '.join(where)})" for pool, where in gone.items()]
+        more = f" and {len(told) - ROWS} more" if len(told) > ROWS else ""
+        notices.append(
+            f"Liquidated at the start: {'; '.join(told[:ROWS])}{more}. Equity does not exceed the maintenance margin "
+            "today, so the probability is 1 by definition."
+        )
     if review.failed:
         notices.append(
             f"{count(review.failed)} paths failed with a number that is not finite and are left out of every estimate."
@@ -77,6 +81,15 @@ def _notices(review: Review) -> list[str]:
             f"Idle cash, in no pool and never at risk, in {review.currency}: {amounts}. The same wallet stands "
             f"behind different "
             "stakes, so configurations are not compared at equal collateral."
+        )
+    names = [str(review.results.attrs[one]) for one in ("title", "book", "venue", "currency")]
+    for dim in ("configuration", "pool", "position", "asset"):
+        names += review.labels(dim)
+    boxed = sum(not is_drawn(name) for name in dict.fromkeys(names))
+    if boxed:
+        notices.append(
+            f"Signs that the fonts of this report lack are printed as boxes, in {boxed} "
+            f"{'name' if boxed == 1 else 'names'}; the dataset holds the names whole."
         )
     return [*notices, *(str(notice) for notice in json.loads(review.results.attrs["notices"]))]
 

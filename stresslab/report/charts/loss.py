@@ -11,7 +11,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from stresslab.report.charts.marks import compact_money, figure_of, interval_mark, log_shares, percent_tick
+from stresslab.report.charts.marks import (
+    compact_money,
+    figure_of,
+    interval_mark,
+    legend_above,
+    log_shares,
+    percent_tick,
+)
 from stresslab.report.charts.panels import grid_of_panels
 from stresslab.report.formatting import Estimate, distinct
 from stresslab.report.review import ROWS, Review, label
@@ -39,6 +46,7 @@ def figure_loss_distribution(results: xr.Dataset, axes: Axes | None = None) -> F
     """
     review = Review(results)
     with style():
+        own = axes is None
         if axes is None:
             axes = new_figure(2.3).add_subplot()
         _exceedance(axes, review)
@@ -54,7 +62,7 @@ def figure_loss_distribution(results: xr.Dataset, axes: Axes | None = None) -> F
         axes.yaxis.set_major_formatter(FuncFormatter(percent_tick))
         axes.set_ylabel("paths that lose more, %")
         axes.set_xlabel(f"loss after {review.horizon}, {review.currency} (gains to the left of zero)")
-        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4, columnspacing=1.6)
+        legend_above(axes, own=own)
         return figure_of(axes)
 
 
@@ -75,6 +83,7 @@ def figure_loss_tail(results: xr.Dataset, axes: Axes | None = None) -> Figure:
     """
     review = Review(results)
     with style():
+        own = axes is None
         if axes is None:
             axes = new_figure(2.4).add_subplot()
         profile = np.array(review.labels("profile"))
@@ -97,12 +106,12 @@ def figure_loss_tail(results: xr.Dataset, axes: Axes | None = None) -> Figure:
                 )
         axes.axhline(1.0 - LEVEL, color=INK, linewidth=0.6)
         axes.set_yscale("log")
-        lowest = max(float((1.0 - profile[tail]).min()) * 0.8, 1e-6)
+        lowest = min(float((1.0 - profile[tail]).min()), 1.0 - LEVEL) * 0.8
         axes.set_ylim(lowest, 0.11)
         log_shares(axes.yaxis, lowest, 0.11)
         axes.set_ylabel("paths that lose more, % (log scale)")
         axes.set_xlabel(f"loss after {review.horizon}, {review.currency}")
-        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4, columnspacing=1.6)
+        legend_above(axes, own=own)
         return figure_of(axes)
 
 
