@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from stresslab.report import findings, tables
+from stresslab.report import findings, loss_tables, tables
 from stresslab.report.blocks import Block, Table, figure, table, text, whole_table
 from stresslab.report.charts.collateral import figure_collateral
 from stresslab.report.charts.liquidation_prices import figure_liquidation_prices
@@ -201,6 +201,17 @@ def margin_ratio_page(review: Review, appendix: list[Table]) -> Page:
     )
 
 
+def _tail(review: Review) -> Block:
+    return figure(
+        figure_loss_tail(review.results),
+        "The tail of the loss: share of paths that lose more. At the line of 2.5 %: filled, value at risk; open, the "
+        "expected "
+        "shortfall beyond it.",
+        f"Tail of the loss on a logarithmic axis. {findings.loss(review)}.",
+        review.source("loss_profile", "value_at_risk", "expected_shortfall"),
+    )
+
+
 def loss_page(review: Review, appendix: list[Table]) -> Page:
     """Distribution of the loss, its tail, and what liquidation costs."""
     return Page(
@@ -214,22 +225,29 @@ def loss_page(review: Review, appendix: list[Table]) -> Page:
                 "Exceedance curves of the loss at the horizon by configuration.",
                 review.source("loss_profile"),
             ),
-            figure(
-                figure_loss_tail(review.results),
-                "The tail of the same curves. At the line of 2.5 %: filled, value at risk; open, the expected "
-                "shortfall beyond it.",
-                f"Tail of the loss on a logarithmic axis. {findings.loss(review)}.",
-                review.source("loss_profile", "value_at_risk", "expected_shortfall"),
-            ),
-            table(tables.losses(review), appendix),
+            _tail(review),
+            table(loss_tables.losses(review), appendix),
             figure(
                 figure_losses_compared(review.results),
                 "Expected loss, value at risk and shortfall by configuration, with 95 % intervals.",
                 "Dot plots of expected loss, value at risk and expected shortfall by configuration.",
                 review.source("expected_loss", "value_at_risk", "expected_shortfall"),
             ),
-            table(tables.loss_differences(review), appendix),
-            table(tables.given_liquidation(review), appendix),
+            table(loss_tables.loss_differences(review), appendix),
+            table(loss_tables.given_liquidation(review), appendix),
+        ],
+    )
+
+
+def short_loss_page(review: Review, appendix: list[Table]) -> Page:
+    """The tail of the loss, and the paired differences."""
+    return Page(
+        "Loss",
+        [
+            text(findings.loss(review), "finding"),
+            _tail(review),
+            table(loss_tables.losses(review), appendix),
+            table(loss_tables.loss_differences(review), appendix),
         ],
     )
 
@@ -282,7 +300,7 @@ FORMS: dict[str, tuple[Callable[[Review, list[Table]], Page], ...]] = {
     "short": (
         summary_page,
         liquidation_probability_page,
-        loss_page,
+        short_loss_page,
         collateral_page,
         limitations_page,
         manifest_page,
