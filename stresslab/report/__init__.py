@@ -102,7 +102,7 @@ def compile_report(results: xr.Dataset, form: str) -> tuple[bytes, list[str]]:
 
 
 def _printing(value: Any) -> Any:
-    """The data with a mark in place of signs that do not print, on which PDF/A fails; charts hold checked names alone."""
+    """The data with a mark in place of signs that do not print, on which PDF/A fails; charts hold names alone."""
     if isinstance(value, dict):
         return {key: part if key == "svg" else _printing(part) for key, part in value.items()}
     if isinstance(value, list | tuple):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from stresslab.report import findings, loss_tables, tables
 from stresslab.report.blocks import Block, Table, figure, table, text, whole_table
-from stresslab.report.charts.collateral import figure_collateral
+from stresslab.report.charts.collateral import collateral_pools, figure_collateral
 from stresslab.report.charts.liquidation_prices import figure_liquidation_prices
 from stresslab.report.charts.liquidation_probability import figure_liquidation_probability
 from stresslab.report.charts.loss import figure_loss_distribution, figure_loss_tail, figure_losses_compared
@@ -254,6 +254,8 @@ def short_loss_page(review: Review, appendix: list[Table]) -> Page:
 
 def collateral_page(review: Review, appendix: list[Table]) -> Page:
     """Collateral against probability."""
+    pools = len(collateral_pools(review))
+    shown = f" The first {ROWS} of {pools} pools are drawn, those as booked before the others." if pools > ROWS else ""
     return Page(
         "Collateral against probability",
         [
@@ -262,7 +264,8 @@ def collateral_page(review: Review, appendix: list[Table]) -> Page:
                 figure_collateral(review.results),
                 "Probability of liquidation that each amount of collateral leaves. Mark: today. Line: 1 %. Tick and "
                 "gray band: the "
-                "collateral it requires, with its 95 % interval. An open mark: not liquidated on any path.",
+                "collateral it requires, with its 95 % interval. An open mark: not liquidated on any path."
+                f"{shown}",
                 f"Curves of liquidation probability against collateral by pool. {findings.collateral(review)}.",
                 review.source("required_collateral_profile", "collateral"),
             ),

@@ -65,7 +65,7 @@ def figure_collateral(results: xr.Dataset, axes: Sequence[Axes] | None = None) -
         panels = (
             grid_of_panels(len(pools), 0.78, columns=_COLUMNS, between=0.48, gap=0.46) if axes is None else list(axes)
         )
-        titles = distinct([pool_title(configuration, pool) for configuration, pool in pools], 22)
+        titles = distinct([pool_title(configuration, pool) for configuration, pool in pools], 19)
         for place, ((configuration, pool), one) in enumerate(zip(pools, panels, strict=True)):
             _curve(one, review, configuration, pool)
             one.set_title(titles[place])
