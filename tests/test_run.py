@@ -220,6 +220,14 @@ def test_missing_scenario_is_refused(tmp_path, capsys):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_market_beyond_single_precision_is_the_input_s_fault(tmp_path, capsys):
+    # A drift of 100 a year for 900 days: prices grow by exp(246), and single precision ends at exp(88).
+    text = edited(TINY, ('"2d"', '"900d"'), ('"4h"', '"1d"'), ("drift = 0.1", "drift = 100"))
+    path = write(tmp_path, scenario=text)
+    assert "every path failed" in refused([path, "--out", tmp_path / "out"], capsys)
+    assert not [entry for entry in tmp_path.iterdir() if "out" in entry.name]
+
+
 def test_failure_of_ours_leaves_nothing(scenario_file, tmp_path, capsys, monkeypatch):
     def fail(*arguments, **options):
         raise RuntimeError("no ink")

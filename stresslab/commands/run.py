@@ -41,6 +41,7 @@ def command(
     from stresslab.commands.interruption import interruptible
     from stresslab.commands.messages import print_notices
     from stresslab.commands.progress import progress_of_paths
+    from stresslab.measures.evaluate import NoValidPathError
     from stresslab.results.output_folder import OutputFolderError
     from stresslab.scenario.reading import read_scenario
 
@@ -63,6 +64,8 @@ def command(
                 )
     except OutputFolderError as error:
         raise click.BadParameter(str(error), param_hint="--out") from error
+    except NoValidPathError as error:
+        raise click.ClickException(str(error)) from error
     _print_headline(results)
     times = ", ".join(f"{phase} {taken:.1f} s" for phase, taken in seconds.items())
     click.echo(f"{question.paths:,} paths of {question.steps:,} steps: {times}")

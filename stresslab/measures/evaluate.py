@@ -17,6 +17,10 @@ from stresslab.simulation.outcomes import Outcomes
 Arrays = dict[str, NDArray[np.float64]]
 
 
+class NoValidPathError(ArithmeticError):
+    """Every path failed, so that there is nothing to estimate from; the market leads beyond single precision."""
+
+
 @dataclass(frozen=True)
 class Axes:
     """Labels that the arrays of `evaluate` stand along.
@@ -82,10 +86,17 @@ def evaluate(outcomes: Outcomes, configurations: Sequence[Configuration], axes: 
     -------
     dict of str to numpy.ndarray
         By variable name; where a configuration lacks a pool the value is NaN.
+
+    Raises
+    ------
+    NoValidPathError
+        If every path failed.
     """
     valid = ~outcomes.failed
     if not valid.any():
-        raise ArithmeticError("every path failed: volatility or drift takes prices beyond what single precision holds")
+        raise NoValidPathError(
+            "every path failed: prices leave what single precision holds; lower the drift, the volatility or the horizon"
+        )
     arrays: Arrays = {}
     accounts = []
     for row, (configuration, stakes) in enumerate(

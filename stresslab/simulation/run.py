@@ -149,10 +149,11 @@ def _in_order(work: Callable[[int], Any], firsts: range, threads: int) -> Iterat
 def _above_edges(bins: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Number of paths above each edge, [snapshot, stake, edge], from the bin of every path, [snapshot, stake, path]."""
     bin_count = np.iinfo(bins.dtype).max + 1
-    rows = bins.reshape(-1, bins.shape[-1])
+    rows = bins.reshape(bins.shape[0] * bins.shape[1], bins.shape[2])
     places = rows + bin_count * np.arange(len(rows), dtype=np.int64)[:, None]
     counts = np.bincount(places.ravel(), minlength=len(rows) * bin_count).reshape(*bins.shape[:2], bin_count)
-    return bins.shape[-1] - np.cumsum(counts, axis=-1)[..., :-1]
+    above: NDArray[np.int64] = bins.shape[-1] - np.cumsum(counts, axis=-1)[..., :-1]
+    return above
 
 
 def _empty(

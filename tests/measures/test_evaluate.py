@@ -11,7 +11,7 @@ import pytest
 
 from stresslab.book.configuration import Configuration, Pool
 from stresslab.margin.problem import Problem
-from stresslab.measures.evaluate import axes_of, evaluate
+from stresslab.measures.evaluate import NoValidPathError, axes_of, evaluate
 from stresslab.simulation.block import RATIO_EDGES
 from stresslab.simulation.outcomes import Outcomes
 
@@ -257,7 +257,7 @@ def test_failed_paths_are_counted_and_nothing_else_of_them(results):
 
 
 def test_run_of_failures_alone_is_refused():
-    with pytest.raises(ArithmeticError, match="every path failed"):
+    with pytest.raises(NoValidPathError, match="every path failed"):
         evaluate(replace(OUTCOMES, failed=np.ones(9, bool)), CONFIGURATIONS, axes())
 
 
@@ -280,10 +280,10 @@ def test_margin_ratios_read_off_counts_are_as_near_as_stated():
         ratio_edges=RATIO_EDGES,
         ratio_counts=np.broadcast_to(counts, (2, 5, counts.size)),
         failed=np.zeros(4_000, bool),
-        **{
-            name: np.zeros((5, 4_000), getattr(OUTCOMES, name).dtype)
-            for name in ("required_collateral", "liquidation_step", "profit", "insurance_draw")
-        },
+        required_collateral=np.zeros((5, 4_000), np.float32),
+        liquidation_step=np.zeros((5, 4_000), np.int32),
+        profit=np.zeros((5, 4_000), np.float32),
+        insurance_draw=np.zeros((5, 4_000), np.float32),
     )
     estimates = evaluate(outcomes, CONFIGURATIONS, axes())["margin_ratio"][0, 0, 1]
     exact = np.quantile(ratios, QUANTILES, method="inverted_cdf")
