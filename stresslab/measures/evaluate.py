@@ -95,7 +95,7 @@ def evaluate(outcomes: Outcomes, configurations: Sequence[Configuration], axes: 
     valid = ~outcomes.failed
     if not valid.any():
         raise NoValidPathError(
-            "every path failed: prices leave what single precision holds; lower the drift, the volatility or the horizon"
+            "every path failed: prices leave what single precision holds; lower drift, volatility or horizon"
         )
     arrays: Arrays = {}
     accounts = []
