@@ -59,7 +59,7 @@ def _variables(values: dict[str, Any], currency: str) -> list[tuple[str, tuple[t
     for row in VARIABLES.values():
         if row.name not in values:
             # The probabilities at days beyond the horizon, or inside a step, are all that a run may lack.
-            assert row.name.endswith("d"), row.name
+            assert row.name.endswith(tuple(f"_{day}d" for day in REVIEW_DAYS)), row.name
             continue
         for name in (row.name, *companions(row)):
             attributes = {"long_name": _long_name(row, name), "sign": row.sign}

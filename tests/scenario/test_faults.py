@@ -151,7 +151,7 @@ ROWS = {
         "scenario",
         'model = "gbm"',
         'model = "student_t"\ndegrees_of_freedom = ►2.0',
-        ("not above 2", "give a value above 2"),
+        ("below 2.5", "give a value at least 2.5"),
     ),
     "step of the model": Row(
         "scenario",
@@ -333,7 +333,7 @@ CALIBRATION_ROWS = {
     "model": Row("calibration", '"student_t"', '►"student"', ('no model "student"', 'did you mean "student_t"?')),
     "percent": Row("calibration", "volatility = 0.6", "volatility = ►60", ("a volatility of 60", "write 0.6")),
     "unknown key": Row("calibration", "drift = 0.2", "►drifft = 0.2", ("unknown key", '"drift"')),
-    "parameter": Row("calibration", "degrees_of_freedom = 4.0", "degrees_of_freedom = ►1.5", ("not above 2",)),
+    "parameter": Row("calibration", "degrees_of_freedom = 4.0", "degrees_of_freedom = ►1.5", ("below 2.5",)),
     "no date": Row("calibration", "as_of = 2024-06-30\n", "", ("`as_of` is missing",), at="schema"),
     "covered": Row(
         "calibration", "[history]", "[assets.SOL]\nvolatility = 1.2\n[history]", ('lacks "SOL"',), at='["BTC", "ETH"]'
