@@ -150,7 +150,7 @@ def figure_losses_compared(results: xr.Dataset, axes: Sequence[Axes] | None = No
             names = distinct([label(name) for name in configurations], 18) if place == 0 else []
             one.set_yticks(range(len(configurations)), names or [""] * len(configurations))
             one.tick_params(axis="y", length=0)
-            one.xaxis.set_major_locator(MaxNLocator(3))
+            one.xaxis.set_major_locator(MaxNLocator(2))
             one.xaxis.set_major_formatter(FuncFormatter(compact_money))
             one.grid(visible=True, axis="both")
             one.set_xlabel(review.currency)
