@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stresslab.book.book import Book, Position
 from stresslab.book.configuration import Configuration, Pool
+from stresslab.book.marks import with_marks
 from stresslab.margin.closed_form import (
     bankruptcy_price,
     liquidation_price,
@@ -29,7 +30,7 @@ class PositionExplanation:
     quantity : float
         Signed size in base units.
     entry_price, mark_price : float
-        Prices per base unit; the mark is the entry price where the book states none.
+        Prices per base unit; the mark is the entry price where the book states none for the contract.
     notional : float
         Absolute value at the mark.
     unrealized_pnl : float
@@ -126,7 +127,8 @@ def explain(book: Book, configurations: Iterable[Configuration]) -> Explanation:
     Parameters
     ----------
     book : Book
-        The account. A position without a mark price is marked at its entry price.
+        The account. A position without a mark price is marked as another one in its contract is, else at its entry
+        price.
     configurations : iterable of Configuration
         Partitions of the book's positions.
 
@@ -136,6 +138,7 @@ def explain(book: Book, configurations: Iterable[Configuration]) -> Explanation:
         METHODS M1, M3, M4, M6 and M7 on every pool and position.
     """
     configurations = tuple(configurations)
+    book = replace(book, positions=with_marks(book.positions))
     return Explanation(
         book=book.name,
         venue=book.venue.name,

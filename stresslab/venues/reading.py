@@ -187,7 +187,7 @@ def pack_from(document: Document, findings: Findings) -> RulePack | None:
         at = (key_meant(document.data, "liquidation", known), "procedure")
         _check_supported(document, at, liquidation.procedure, PROCEDURES, "procedure", findings)
     symbols = _symbols(document, (key_meant(document.data, "symbols", known),), findings)
-    if len(findings.faults) > before or head is None or funding is None or liquidation is None:
+    if not document.sound or len(findings.faults) > before or head is None or funding is None or liquidation is None:
         return None
     return RulePack(
         name=head.name,
