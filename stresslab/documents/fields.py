@@ -13,6 +13,7 @@ from stresslab.documents.names import is_printing, name_problem, path_problem, s
 # Money and notionals; what lies outside vanishes or overflows in single precision, in which paths are simulated.
 SMALLEST_AMOUNT = 1e-6
 LARGEST_AMOUNT = 1e15
+LARGEST_VOLATILITY = 10.0  # a year
 # Prices and sizes; no market quotes finer, and a division by one of them stays finite.
 SMALLEST_FIGURE = 1e-12
 
@@ -54,7 +55,7 @@ def _duration(text: str) -> str:
 
 
 def _volatility(value: float) -> float:
-    if value > 10.0:
+    if value > LARGEST_VOLATILITY:
         refuse(
             f"a volatility of {value:g} is {value:.0%} a year, above the limit of 10 (1000% a year)",
             f"if {value:g} percent was meant, write {value / 100:g}",
@@ -103,7 +104,7 @@ Price = Annotated[
 Quantity = Annotated[float, Field(ge=-1e18, le=1e18, allow_inf_nan=False), AfterValidator(_quantity)]
 Volatility = Annotated[
     float,
-    Field(ge=0.0, allow_inf_nan=False, json_schema_extra={"maximum": 10.0}),
+    Field(ge=0.0, allow_inf_nan=False, json_schema_extra={"maximum": LARGEST_VOLATILITY}),
     AfterValidator(_volatility),
 ]
 Drift = Annotated[float, Field(ge=-100.0, le=100.0, allow_inf_nan=False)]

@@ -84,7 +84,7 @@ def open_document(
     except ValueError as error:
         refusal = error.args if len(error.args) == 2 else (f"{shown(name, 200)} is not a path", "name a file on disk")
     else:
-        document = findings.opened[real] = _parse(content, name, path.parent, findings)
+        document = findings.opened[real] = parse_document(content, name, path.parent, findings)
         return document
     if origin is None:
         findings.fault_at(name, Place(1, 1), *refusal)
@@ -93,7 +93,8 @@ def open_document(
     return None
 
 
-def _parse(content: bytes, name: str, folder: Path, findings: Findings) -> Document | None:
+def parse_document(content: bytes, name: str, folder: Path, findings: Findings) -> Document | None:
+    """Parse the bytes of a file, named as its faults shall bear it; None where they are no TOML."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
