@@ -17,6 +17,7 @@ import xarray as xr
 
 import stresslab
 from stresslab import cli
+from stresslab.simulation.estimate import available_bytes, check_memory
 from tests.scenario.files import BOOK, PACK, SCENARIO, edited, write
 
 ROOT = Path(__file__).parents[1]
@@ -178,6 +179,11 @@ def refused(words, capsys):
     return output.err
 
 
+def test_memory_is_that_of_this_machine():
+    # Oracle: a machine of ours has between a hundred megabytes to give and a hundred terabytes.
+    assert 10**8 < available_bytes() <= os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") < 10**14
+
+
 def test_foreign_folder_is_refused_and_untouched(scenario_file, tmp_path, capsys):
     out = tmp_path / "mine"
     (out / "deep").mkdir(parents=True)
@@ -192,6 +198,40 @@ def test_file_in_the_way_is_refused(scenario_file, tmp_path, capsys):
     (tmp_path / "out").write_text("mine")
     assert "is a file; name a folder" in refused([scenario_file, "--out", tmp_path / "out"], capsys)
     assert (tmp_path / "out").read_text() == "mine"
+
+
+def test_empty_out_is_refused(scenario_file, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "its name is empty" in refused([scenario_file, "--out", ""], capsys)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_out_beyond_the_system_is_refused(scenario_file, tmp_path, capsys):
+    assert "File name too long" in refused([scenario_file, "--out", tmp_path / ("a" * 256)], capsys)
+
+
+def test_more_paths_than_memory_are_refused_before_the_work(scenario_file, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("stresslab.simulation.estimate.available_bytes", lambda: 2 * 10**9)
+    words = refused([scenario_file, "--out", tmp_path / "out", "--paths", 10**9], capsys)
+    assert "1,000,000,000 paths need about" in words
+    assert "2,000,000,000 are available" in words
+    assert list(tmp_path.iterdir()) == []
+    # The number that is named is enough, and one more is too many.
+    most = int(words.split("ask for at most ")[1].split(" paths")[0].replace(",", ""))
+    assert most > 10**6
+    check_memory(stresslab.read_scenario(scenario_file, paths=most))
+    with pytest.raises(MemoryError):
+        stresslab.run(stresslab.read_scenario(scenario_file, paths=most + 1))
+
+
+@pytest.mark.parametrize("threads", [0, -1])
+def test_threads_below_one_are_refused(scenario_file, tmp_path, threads):
+    scenario = stresslab.read_scenario(scenario_file)
+    with pytest.raises(ValueError, match=f"threads is {threads}; give at least 1"):
+        stresslab.run(scenario, threads=threads)
+    with pytest.raises(ValueError, match=f"threads is {threads}; give at least 1"):
+        stresslab.run_to_folder(scenario, tmp_path / "out", threads=threads)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_missing_out_is_refused(scenario_file, capsys):
@@ -240,15 +280,16 @@ def test_failure_of_ours_leaves_nothing(scenario_file, tmp_path, capsys, monkeyp
 
 @pytest.mark.parametrize("former", [False, True], ids=["new folder", "former run"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
-def test_interruption_leaves_nothing(scenario_file, tmp_path, number, former):
+def test_interruption_leaves_nothing(tmp_path_factory, tmp_path, number, former):
+    endless = write(tmp_path_factory.mktemp("endless"), scenario=SCENARIO)
     out = tmp_path / "out"
     if former:
         out.mkdir()
         (out / "manifest.json").write_text('{"schema": "stresslab run 1", "files": {"results.nc": ""}}')
         (out / "results.nc").write_text("former")
     before = contents(tmp_path)
-    # Far more paths than could be done meanwhile.
-    words = command(scenario_file, "--out", out, "--paths", 20_000_000)
+    # Far more steps than could be done meanwhile.
+    words = command(endless, "--out", out, "--paths", 2_000_000)
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:
         until = time.monotonic() + 60
         while not list(tmp_path.glob(".out.unfinished-*")):

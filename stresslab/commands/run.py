@@ -64,8 +64,8 @@ def command(
                 )
     except OutputFolderError as error:
         raise click.BadParameter(str(error), param_hint="--out") from error
-    except NoValidPathError as error:
-        raise click.ClickException(str(error)) from error
+    except (NoValidPathError, MemoryError) as error:
+        raise click.ClickException(str(error) or "the paths do not fit into memory; ask for fewer") from error
     _print_headline(results)
     times = ", ".join(f"{phase} {taken:.1f} s" for phase, taken in seconds.items())
     click.echo(f"{question.paths:,} paths of {question.steps:,} steps: {times}")

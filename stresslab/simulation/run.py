@@ -59,11 +59,18 @@ def simulate(
     -------
     Outcomes
         Per path, in the order of the paths.
+
+    Raises
+    ------
+    ValueError
+        If the number of threads is below 1.
     """
     import jax
 
     from stresslab.simulation import block
 
+    if threads is not None and threads < 1:
+        raise ValueError(f"threads is {threads}; give at least 1, or None for one a core")
     problem = build_problem(scenario.book, scenario.configurations, scenario.market.assets, bridge=bridge)
     model = MODELS[scenario.market.model]
     process = model.build(scenario.market, scenario.step)

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from stresslab.scenario.reading import read_scenario
-from stresslab.simulation.estimate import estimate
+from stresslab.simulation.estimate import estimate, memory_bytes
+from stresslab.simulation.run import simulate
 from tests.scenario.files import SCENARIO, edited, write
 
 
@@ -29,6 +30,14 @@ def test_counts_and_memory(scenario):
     assert few.memory_bytes - 100_000 * per_path == pytest.approx(600e6, rel=1e-3)
     assert many.simulation_seconds > few.simulation_seconds > 0
     assert few.compile_seconds > 0
+
+
+def test_memory_of_a_path_is_that_of_its_outcomes(scenario):
+    # Oracle: the arrays themselves.
+    outcomes = simulate(replace(scenario, paths=1_000))
+    names = ("required_collateral", "liquidation_step", "profit", "insurance_draw", "log_price", "failed")
+    held = sum(getattr(outcomes, name).nbytes for name in names)
+    assert memory_bytes(replace(scenario, paths=1_000)) == 600_000_000 + 4 * held
 
 
 def test_memory_does_not_grow_with_the_steps(scenario):
