@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from stresslab.calibration.files import calibrate_files as calibrate_files
     from stresslab.documents.faults import InputError as InputError
     from stresslab.margin.explanation import explain as explain
+    from stresslab.results.output_folder import OutputFolderError as OutputFolderError
+    from stresslab.results.saving import ResultsError as ResultsError
     from stresslab.results.saving import load as load
     from stresslab.results.saving import save as save
     from stresslab.running import run as run
@@ -30,6 +32,8 @@ __version__ = "0.1.0"
 _HOMES = MappingProxyType(
     {
         "InputError": "stresslab.documents.faults",
+        "OutputFolderError": "stresslab.results.output_folder",
+        "ResultsError": "stresslab.results.saving",
         "calibrate_files": "stresslab.calibration.files",
         "explain": "stresslab.margin.explanation",
         "load": "stresslab.results.saving",
@@ -47,6 +51,8 @@ _HOMES = MappingProxyType(
 
 __all__ = [
     "InputError",
+    "OutputFolderError",
+    "ResultsError",
     "calibrate_files",
     "explain",
     "load",
