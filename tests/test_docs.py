@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -43,6 +46,25 @@ def test_control_a_changed_example_has_one(files):
     pack.write_text(pack.read_text().replace("500, 50]", "400, 50]"))
     (fault,) = sl.validate_files([pack])[0]
     assert fault.line == 15
+
+
+def test_python_of_the_readme_runs(tmp_path):
+    (program,) = examples(ROOT / "README.md", "python")
+    assert program.count("20_000") == 1
+    shutil.copytree(ROOT / "scenarios", tmp_path / "scenarios")
+    (tmp_path / "reports").mkdir()
+    code = program.replace("20_000", "200") + "\nprint(*results.dims, results.attrs['paths'])\n"
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", f"import sys; sys.path.append({str(ROOT)!r})\n{code}"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[-1] == "200"
+    assert {"configuration", "pool", "position", "time", "quantile", "level"} <= set(done.stdout.split())
+    assert [entry.name for entry in (tmp_path / "reports").iterdir()] == ["quarterly_review.nc"]
 
 
 def test_every_model_has_its_line():
