@@ -82,7 +82,7 @@ def open_document(
     except ValueError as error:
         refusal = error.args if len(error.args) == 2 else (f"{shown(name, 200)} is not a path", "name a file on disk")
     else:
-        document = findings.opened[real] = _parse(content, name, path.parent, findings)
+        document = findings.opened[real] = parse_document(content, name, path.parent, findings)
         return document
     if origin is None:
         findings.fault_at(name, Place(1, 1), *refusal)
@@ -91,7 +91,20 @@ def open_document(
     return None
 
 
-def _parse(content: bytes, name: str, folder: Path, findings: Findings) -> Document | None:
+def parse_document(content: bytes, name: str, folder: Path, findings: Findings) -> Document | None:
+    """Parse a file's bytes; None where they are no TOML.
+
+    Parameters
+    ----------
+    content : bytes
+        UTF-8 text.
+    name : str
+        The file as the user named it; faults bear it.
+    folder : pathlib.Path
+        Where the paths inside the file start.
+    findings : Findings
+        Takes the faults.
+    """
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
