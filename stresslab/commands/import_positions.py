@@ -10,21 +10,19 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
 
-class _Amount(click.ParamType):
+def _amount(ctx: click.Context, param: click.Parameter, value: str | None) -> Decimal | None:
     """An amount of money as people write it: 1,250,000.50."""
+    from stresslab.book.exports.figures import read_figure
 
-    name = "amount"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
-        from stresslab.book.exports.figures import read_figure
-
-        try:
-            figure = read_figure(str(value))
-        except ValueError as error:
-            self.fail("; ".join(error.args), param, ctx)
-        if figure.unit or figure.value < 0:
-            self.fail(f"{value} is not an amount of the account's currency; write digits alone", param, ctx)
-        return figure.value
+    if value is None:
+        return None
+    try:
+        figure = read_figure(value)
+    except ValueError as error:
+        raise click.BadParameter("; ".join(error.args)) from None
+    if figure.unit or figure.value < 0:
+        raise click.BadParameter(f"{value} is not an amount of the account's currency; write digits alone")
+    return figure.value
 
 
 @click.command("import-positions")
@@ -36,12 +34,12 @@ class _Amount(click.ParamType):
 @click.option("--name", metavar="TEXT", help="Name of the book; by default that of FILE.")
 @click.option(
     "--wallet-balance",
-    type=_Amount(),
+    callback=_amount,
     metavar="X",
     help="All the account's collateral: isolated margin included, unrealized pnl not. Needed with cross positions.",
 )
 @click.option(
-    "--open-orders-margin", type=_Amount(), default="0", metavar="X", help="What open orders hold of it; taken off."
+    "--open-orders-margin", callback=_amount, default="0", metavar="X", help="What open orders hold of it; taken off."
 )
 @click.option("--currency", metavar="CODE", help="The account's, such as USDT, where the export does not tell.")
 @click.option("--skip-unreadable", is_flag=True, help="Make the book without rows that cannot be read.")
@@ -83,6 +81,9 @@ def command(
     account = Account(venue_reference(venue, folder), name, wallet_balance, open_orders_margin)
     text, notices = book_text(export, account, folder)
     left_out = [Notice(at.path, at.line, at.column, f"left out: {at.problem}", at.remedy) for at in export.unreadable]
+    if left_out and wallet_balance is not None:
+        problem = "the wallet balance still counts the money behind the rows that are left out"
+        left_out.append(Notice(file, 1, 1, problem, "take the margin of isolated ones off --wallet-balance"))
     print_notices([*left_out, *notices])
     if out is None:
         click.echo(text, nl=False)

@@ -1,9 +1,9 @@
 """Hyperliquid perpetuals: the positions of ``clearinghouseState`` as a table.
 
-The venue's own spreadsheet is not known to us from a primary source; nested fields are expected under joined names, such
-as ``position.leverage.type``. ``szi`` is signed. ``marginUsed`` of an isolated position is its raw money plus its value, and
-so holds the unrealized pnl: in the venue's published example -95.059824 + 100.02765 = 4.967826. The mark price is
-``positionValue`` over the size.
+The venue's own spreadsheet is not known to us from a primary source; nested fields are expected under joined names,
+such as ``position.leverage.type``. ``szi`` is signed. ``marginUsed`` of an isolated position is its raw money plus
+its value, and so holds the unrealized pnl: in the venue's published example -95.059824 + 100.02765 = 4.967826. The
+mark price is ``positionValue`` over the size.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from stresslab.book.exports.positions import HeldPosition, Note, currency_of, is_closed, read_position
 from stresslab.book.exports.table import Row, Table, TableError, read_table
@@ -14,6 +15,8 @@ from stresslab.documents.faults import Fault, InputError, Notice
 from stresslab.documents.findings import read_bytes
 from stresslab.documents.names import shown
 from stresslab.venues.pack import RulePack
+
+Told = TypeVar("Told", bound=Fault)
 
 
 @dataclass(frozen=True)
@@ -98,17 +101,17 @@ def read_export(path: str | Path, pack: RulePack, currency: str | None = None) -
                 Fault(name, row.line, 1, problem, "quote fields that hold the separator, and fill in others")
             )
         elif is_closed(table, whole):
-            told = f"{shown(table.cell(whole, 'symbol') or '')} has a size of zero"
-            notices.append(Notice(name, row.line, table.column("quantity"), told, "no position is made of it"))
+            problem = f"{shown(table.cell(whole, 'symbol') or '')} has a size of zero"
+            notices.append(Notice(name, row.line, table.column("quantity"), problem, "no position is made of it"))
         else:
             rows.append(whole)
     currency = currency or _common_currency(name, table, rows)
     found: list[HeldPosition] = []
     for row in rows:
         held, faults, notes = read_position(table, row, pack, currency)
-        unreadable += _placed(Fault, name, row, faults)
+        unreadable += [_placed(Fault, name, row, fault) for fault in faults]
         if held is not None:
-            notices += _placed(Notice, name, row, notes)
+            notices += [_placed(Notice, name, row, note) for note in notes]
             found.append(held)
     positions, repeated = _named(name, table, found)
     return Export(
@@ -122,8 +125,8 @@ def read_export(path: str | Path, pack: RulePack, currency: str | None = None) -
     )
 
 
-def _placed(kind: type[Fault], name: str, row: Row, notes: Iterable[Note]) -> list[Fault]:
-    return [kind(name, row.line, note.column, note.problem, note.remedy) for note in notes]
+def _placed(kind: type[Told], name: str, row: Row, note: Note) -> Told:
+    return kind(name, row.line, note.column, note.problem, note.remedy)
 
 
 def _whole(table: Table, row: Row) -> Row | None:

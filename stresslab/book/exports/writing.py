@@ -32,8 +32,8 @@ class Account:
     name : str or None
         The book's name; by default the export's, without its ending.
     wallet_balance : decimal.Decimal or None
-        All collateral of the account in its currency, positive, without unrealized pnl. By default the collateral of the
-        isolated positions, where there are no others.
+        All collateral of the account in its currency, positive, without unrealized pnl. By default that of the isolated
+        positions, where there are no others.
     open_orders_margin : decimal.Decimal
         Margin that open orders hold, in the same currency, not negative. It is taken off the wallet balance.
     """
@@ -143,6 +143,8 @@ def _text(export: Export, account: Account, name: str, wallet_balance: Decimal) 
         stated, held = figure_text(account.wallet_balance), figure_text(account.open_orders_margin)
         lines.append(f"# The wallet balance was stated as {stated}; open orders hold {held} of it, taken off below.")
     lines += [f"# NOT in this book: line {fault.line}: {fault.problem}" for fault in export.unreadable]
+    if export.unreadable and account.wallet_balance is not None:
+        lines.append("# Money behind positions that are not in this book still counts in its wallet balance.")
     lines += [
         "schema = 1",
         f"name = {_quoted(name)}",
