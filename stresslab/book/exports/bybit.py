@@ -26,6 +26,6 @@ LAYOUT = Layout(
     required=(("symbol",), ("quantity",), ("side",), ("entry_price",), ("mode",)),
     modes={"0": "cross", "1": "isolated"},
     size_is_unsigned=True,
-    caution="tradeMode 0 is read as cross; under unified margin it is 0 for isolated positions too: check the margin mode "
-    "of the account, and write isolated in this column where it applies",
+    caution="tradeMode 0 is read as cross; under unified margin it is 0 for isolated positions too: check the "
+    "margin mode of the account, and write isolated in this column where it applies",
 )

@@ -16,7 +16,7 @@ _SIGNS_AND_SPACES = str.maketrans(
 _FIGURE = re.compile(
     r"(?P<sign>[+-]?) ?(?P<dollar>\$?)"
     r"(?P<digits>[1-9][0-9]{0,2}(?P<gap>[, '_])[0-9]{3}(?:(?P=gap)[0-9]{3})*(?:\.[0-9]*)?|[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
-    r"(?P<exponent>[eE][+-]?[0-9]{1,3})? ?(?P<unit>[A-Za-z][A-Za-z0-9]{0,19})?"
+    r"(?P<exponent>[eE][+-]?[0-9]{1,3})? ?(?P<unit>[A-Za-z]{1,20})?"
 )
 _LARGEST_EXPONENT = 18
 

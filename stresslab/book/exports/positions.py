@@ -224,6 +224,8 @@ def _symbol(reader: _Reader, pack: RulePack) -> Symbol | None:
     near = [symbol for key, symbol in pack.symbols.items() if _squeezed(key) == _squeezed(name)]
     if not near and layout.symbol_is_underlying:
         near = [symbol for symbol in pack.symbols.values() if symbol.underlying == name]
+        if len(near) == 1:
+            reader.notice("symbol", f"{shown(name)} is booked as {near[0].name}", "its margin rules are that symbol's")
     if len(near) == 1:
         return near[0]
     listed = f"lists {len(near)} symbols that {shown(name)} may mean" if near else f"lists no symbol {shown(name)}"
@@ -247,29 +249,33 @@ def _size(reader: _Reader, symbol: Symbol | None, mark_price: Decimal | None) ->
         size = reader.number("quantity", fits, wanted)
     if reader.text("quantity") is None:
         reader.fault("quantity", "the size is blank", f"give {wanted}")
-    signed = None if size is None else _signed(reader, size)
-    if signed is None or not layout.size_is_in_contracts or len(reader.faults) > before:
+    direction = _direction(reader)
+    if size is None or direction is None or len(reader.faults) > before:
+        return None
+    if direction > 0 > size:
+        problem = f"the side is {shown(reader.text('side'))}, and the size is below zero"
+        reader.fault("quantity", problem, "correct one of the two")
+        return None
+    signed = direction * abs(size) if direction else size
+    if not layout.size_is_in_contracts:
         return signed
     contract = _contract_size(reader, abs(signed), mark_price)
     return None if contract is None else signed * contract
 
 
-def _signed(reader: _Reader, size: Decimal) -> Decimal | None:
+def _direction(reader: _Reader) -> int | None:
+    """1 for long, -1 for short, 0 where the sign of the size tells; None beside a fault."""
     if "side" not in reader.table.columns:
-        return size
+        return 0
     text = reader.text("side")
     word = (text or "").casefold()
-    if word in _SHORT:
-        return -abs(size)
-    if word in _LONG and size > 0:
-        return size
-    if word in _LONG:
-        reader.fault("quantity", f"the side is {shown(text)}, and the size is below zero", "correct one of the two")
-    elif word in _EITHER and not reader.table.layout.size_is_unsigned:
-        return size
-    else:
-        what = "blank" if text is None else shown(text)
-        reader.fault("side", f"the side is {what}", "write long or short, or buy or sell")
+    if word in _LONG or word in _SHORT:
+        return 1 if word in _LONG else -1
+    if word in _EITHER and not reader.table.layout.size_is_unsigned:
+        return 0
+    reader.fault(
+        "side", f"the side is {'blank' if text is None else shown(text)}", "write long or short, or buy or sell"
+    )
     return None
 
 

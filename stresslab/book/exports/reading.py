@@ -94,17 +94,16 @@ def read_export(path: str | Path, pack: RulePack, currency: str | None = None) -
         notices.append(Notice(name, table.header.line, table.column("mode"), problem, table.layout.caution))
     rows = []
     for row in table.rows:
-        whole = _whole(table, row)
-        if whole is None:
+        if len(row.fields) != len(table.header.fields):
             problem = f"the row has {len(row.fields)} fields, and the header {len(table.header.fields)}"
             unreadable.append(
                 Fault(name, row.line, 1, problem, "quote fields that hold the separator, and fill in others")
             )
-        elif is_closed(table, whole):
-            problem = f"{shown(table.cell(whole, 'symbol') or '')} has a size of zero"
+        elif is_closed(table, row):
+            problem = f"{shown(table.cell(row, 'symbol') or '')} has a size of zero"
             notices.append(Notice(name, row.line, table.column("quantity"), problem, "no position is made of it"))
         else:
-            rows.append(whole)
+            rows.append(row)
     currency = currency or _common_currency(name, table, rows)
     found: list[HeldPosition] = []
     for row in rows:
@@ -127,14 +126,6 @@ def read_export(path: str | Path, pack: RulePack, currency: str | None = None) -
 
 def _placed(kind: type[Told], name: str, row: Row, note: Note) -> Told:
     return kind(name, row.line, note.column, note.problem, note.remedy)
-
-
-def _whole(table: Table, row: Row) -> Row | None:
-    """The row if it is as long as the header; blank fields beyond it do not count."""
-    width = len(table.header.fields)
-    if len(row.fields) < width or any(field.strip() for field in row.fields[width:]):
-        return None
-    return replace(row, fields=row.fields[:width])
 
 
 def _common_currency(name: str, table: Table, rows: Iterable[Row]) -> str | None:
