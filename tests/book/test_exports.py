@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stresslab.book.exports.figures import Figure, figure_text, read_figure
+from stresslab.book.exports.figures import figure_text
 from stresslab.book.exports.reading import Export, read_export
 from stresslab.book.exports.table import LAYOUTS
 from stresslab.book.exports.writing import Account, book_text, write_book
@@ -326,31 +326,6 @@ def test_a_comma_beside_semicolons_is_not_guessed_at(tmp_path):
 def test_isolated_and_cross_of_one_symbol_are_two(tmp_path):
     export = export_of(tmp_path, HEAD + RIGHT + "BTCUSDT,long,1,60000,isolated,9000,\n")
     assert [held.id for held in export.positions] == ["btcusdt-long-cross", "btcusdt-long-isolated"]
-
-
-@pytest.mark.parametrize(
-    ("text", "value", "unit"),
-    [
-        ("1,234.5 USDT", "1234.5", "USDT"),
-        ("\u22121 234 567", "-1234567", ""),
-        ("20x", "20", "x"),
-        ("-$1,000", "-1000", "USD"),
-        ("1e-7", "0.0000001", ""),
-        ("5 ETH", "5", "ETH"),
-        (".5", "0.5", ""),
-        ("1\u202f000", "1000", ""),
-    ],
-)
-def test_figures_as_people_write_them(text, value, unit):
-    assert read_figure(text) == Figure(Decimal(value), unit)
-
-
-@pytest.mark.parametrize(
-    "text", ["1,5", "1.234,56", "0,500", "12,34,567", "1-2", "5%", "(5)", "٣", "inf", "0x10", "1 2"]
-)
-def test_figures_with_two_readings_are_refused(text):
-    with pytest.raises(ValueError, match="is not a number"):
-        read_figure(text)
 
 
 def test_the_wallet_balance_is_never_made_up(tmp_path):
