@@ -94,7 +94,19 @@ def open_document(
 
 
 def parse_document(content: bytes, name: str, folder: Path, findings: Findings) -> Document | None:
-    """Parse the bytes of a file, named as its faults shall bear it; None where they are no TOML."""
+    """Parse a file's bytes; None where they are no TOML.
+
+    Parameters
+    ----------
+    content : bytes
+        UTF-8 text.
+    name : str
+        The file as the user named it; faults bear it.
+    folder : pathlib.Path
+        Where the paths inside the file start.
+    findings : Findings
+        Takes the faults.
+    """
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
