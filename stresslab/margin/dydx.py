@@ -1,7 +1,7 @@
 """Margin on dYdX v4, where the chain's own arithmetic is part of the rule (VENUES section 8).
 
-Quote amounts come in whole millionths of the quote currency, rounded up, so figures are worked out on the decimal numbers
-as they are written and rounded once at the end.
+Quote amounts come in whole millionths of the quote currency, rounded up, so figures are worked out on the decimal
+numbers as they are written and rounded once at the end.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Where a pool on one price has a positive surplus, under any tier rule, by division alone.
 
-Every rule comes to lines in unit value (price if linear, one over price if inverse), so surplus is a straight line between
-the edges of tiers. It may jump at an edge, and then need not rise or fall throughout; the interval that counts is the one
-around today's price.
+Every rule comes to lines in unit value (price if linear, one over price if inverse), so surplus is a straight line
+between the edges of tiers. It may jump at an edge, and then need not rise or fall throughout; the interval that counts
+is the one around today's price.
 """
 
 from __future__ import annotations

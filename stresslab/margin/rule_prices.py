@@ -1,7 +1,7 @@
 """Liquidation and bankruptcy prices under every switch of a rule pack, from plain numbers.
 
-Quantities are signed. Money is in the quote currency for linear contracts and in the coin for inverse ones. `closed_form`
-holds the special case that the simulation uses: linear, marginal tiers at the mark, no fee in the trigger.
+Quantities are signed. Money is in the quote currency for linear contracts and in the coin for inverse ones.
+`closed_form` holds the special case that the simulation uses: linear, marginal tiers at the mark, no fee inside.
 """
 
 from __future__ import annotations
@@ -246,8 +246,8 @@ def liquidation_price_of_held_requirement(
 ) -> float | None:
     """Price of one leg at which equity reaches a requirement that does not move with the price.
 
-    The rule of Bybit's USDT contracts before unified accounts, of BitMEX's example of cross margin, and of Hyperliquid in
-    2023 (VENUES sections 5, 7 and 11).
+    The rule of Bybit's USDT contracts before unified accounts, of BitMEX's example of cross margin, and of Hyperliquid
+    in 2023 (VENUES sections 5, 7 and 11).
 
     Parameters
     ----------

@@ -1,9 +1,9 @@
 """Payoffs of perpetual contracts.
 
-Both kinds are one thing seen in two coordinates. A linear contract earns in proportion to the price; an inverse one, which
-is sized in dollars and settled in coin, earns in proportion to minus the reciprocal of the price. In the coordinate called
-*unit value* here (price, or one over price) pnl and notional of either are straight lines, so that everything that is
-solved for one is solved for both.
+Both kinds are one thing seen in two coordinates. A linear contract earns in proportion to the price; an inverse one,
+which is sized in dollars and settled in coin, earns in proportion to minus the reciprocal of the price. In the
+coordinate called *unit value* here (price, or one over price) pnl and notional of either are straight lines, so that
+everything that is solved for one is solved for both.
 """
 
 from __future__ import annotations

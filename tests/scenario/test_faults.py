@@ -270,8 +270,8 @@ ROWS = {
         "pack", "[[0, 0.005, 0, 100]]", "[►[0, 0.005, 0]]", ("`tiers`, entry 1, has 3 entries", "at least 4")
     ),
     "no tiers": Row("pack", f"[\n{TIERS}]", "►[]", ("`tiers` has 0 entries",)),
-    "inverse": Row(
-        "pack", '"linear"', '►"inverse"', ('contract "inverse" is not supported yet', 'supported are "linear"')
+    "quanto": Row(
+        "pack", '"linear"', '►"quanto"', ('contract "quanto" is not supported yet', 'supported are "linear", "inverse"')
     ),
     "procedure": Row("pack", '"full"', '►"partial"', ('procedure "partial" is not supported yet', '"full"')),
     "remainder": Row("pack", '"returned"', '►"forfeit"', ('`remainder` is "forfeit"', 'did you mean "forfeited"?')),

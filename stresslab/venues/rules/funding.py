@@ -17,8 +17,6 @@ class FundingRules:
 
     Parameters
     ----------
-    interval : float
-        Hours between two settlements, positive.
     interest : float or None
         Interest part of the rate of 8 hours, signed.
     clamp : float or None
@@ -31,12 +29,14 @@ class FundingRules:
         The price on which it is paid.
     """
 
-    interval: float = 8.0
     interest: float | None = None
     clamp: float | None = None
     cap: str = "none"
     cap_factor: float | None = None
     price: str = "mark"
+
+
+UNKNOWN_FUNDING = FundingRules()
 
 
 def _bounded_by_rate(factor: float, initial_rate: float, maintenance_rate: float) -> float:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from types import MappingProxyType
 
-from stresslab.venues.contracts import CONTRACTS, exposure
-from stresslab.venues.rules.lines import RequirementLines, constant, raised
+from stresslab.venues.contracts import CONTRACTS, exposure, notional
+from stresslab.venues.rules.lines import RequirementLines, constant, in_unit_value, raised
 from stresslab.venues.rules.tier_rules import TIER_RULES, Holding
 from stresslab.venues.tiers import TierTable
 
@@ -44,6 +44,15 @@ class MarginRules:
 
 
 PLAIN = MarginRules()
+
+
+def other_switches(rules: MarginRules) -> tuple[tuple[str, str], ...]:
+    """Names and values of the switches that are not at their default, as texts show them."""
+    return tuple(
+        (field.name.replace("_", " "), f"{value:g}" if isinstance(value, float) else value.replace("_", " "))
+        for field in fields(MarginRules)
+        if (value := getattr(rules, field.name)) != field.default
+    )
 
 
 def _at_mark(lines: RequirementLines, entry_value: float) -> RequirementLines:
@@ -137,7 +146,8 @@ def requirement_lines(
     RequirementLines
         In quote currency if linear, in coin if inverse.
     """
-    lines = TIER_RULES[rules.tier_rule].requirement(tiers, _holding(quantity, contract, contract_size, rules))
+    exposed = abs(exposure(quantity, contract, contract_size))
+    lines = in_unit_value(notional_lines(quantity, tiers, rules), exposed)
     return REQUIREMENT_PRICES[rules.requirement_at](lines, CONTRACTS[contract].unit_value(entry_price))
 
 
@@ -171,8 +181,7 @@ def maintenance_margin(
     float
         Quote currency if linear, coin if inverse; not negative.
     """
-    lines = TIER_RULES[rules.tier_rule].requirement(tiers, _holding(quantity, contract, contract_size, rules))
-    return lines.at(CONTRACTS[contract].unit_value(price))
+    return notional_lines(quantity, tiers, rules).at(notional(quantity, price, contract, contract_size))
 
 
 def initial_margin(
@@ -206,19 +215,38 @@ def initial_margin(
     float
         Quote currency if linear, coin if inverse; positive.
     """
-    holding, value = _holding(quantity, contract, contract_size, rules), CONTRACTS[contract].unit_value(price)
-    return holding.exposure * value * TIER_RULES[rules.tier_rule].initial_rate(tiers, holding, value)
+    value = notional(quantity, price, contract, contract_size)
+    return value * TIER_RULES[rules.tier_rule].initial_rate(tiers, _holding(quantity, rules), value)
 
 
 def tier_measure(
     quantity: float, price: float, contract: str = "linear", contract_size: float = 1.0, rules: MarginRules = PLAIN
 ) -> float:
     """What the floors of the contract's tier table count, at a price: notional or size, positive."""
-    return _holding(quantity, contract, contract_size, rules).measure(CONTRACTS[contract].unit_value(price))
+    return _holding(quantity, rules).measure(notional(quantity, price, contract, contract_size))
 
 
-def _holding(quantity: float, contract: str, contract_size: float, rules: MarginRules) -> Holding:
+def notional_lines(quantity: float, tiers: TierTable, rules: MarginRules = PLAIN) -> RequirementLines:
+    """Maintenance margin of a position as lines in the notional that values it: its rates are their slopes.
+
+    Parameters
+    ----------
+    quantity : float
+        Signed size, not 0: base units if linear, contracts if inverse.
+    tiers : TierTable
+        The contract's tiers.
+    rules : MarginRules
+        The venue's switches; tier rule, measure and size factor are read.
+
+    Returns
+    -------
+    RequirementLines
+        In notional.
+    """
+    return TIER_RULES[rules.tier_rule].requirement(tiers, _holding(quantity, rules))
+
+
+def _holding(quantity: float, rules: MarginRules) -> Holding:
     if quantity == 0.0:
         raise ValueError("a position without size has no requirement")
-    exposed = abs(exposure(quantity, contract, contract_size))
-    return Holding(abs(quantity), exposed, rules.tier_measure == "size", rules.size_factor)
+    return Holding(abs(quantity), rules.tier_measure == "size", rules.size_factor)

@@ -25,6 +25,9 @@ class Reduction:
     full_tiers: int = 1
 
 
+WHOLE = Reduction()
+
+
 def _whole(measure: float, tiers: TierTable, reduction: Reduction) -> float:
     return 1.0
 
@@ -43,7 +46,7 @@ PROCEDURES: Mapping[str, Callable[[float, TierTable, Reduction], float]] = Mappi
 )
 
 
-def share_closed_first(procedure: str, measure: float, tiers: TierTable, reduction: Reduction | None = None) -> float:
+def share_closed_first(procedure: str, measure: float, tiers: TierTable, reduction: Reduction = WHOLE) -> float:
     """Share of a position that the first forced reduction closes.
 
     Parameters
@@ -62,7 +65,7 @@ def share_closed_first(procedure: str, measure: float, tiers: TierTable, reducti
     float
         In (0, 1].
     """
-    return PROCEDURES[procedure](measure, tiers, Reduction() if reduction is None else reduction)
+    return PROCEDURES[procedure](measure, tiers, reduction)
 
 
 def _returned(equity: float) -> float:

@@ -1,4 +1,4 @@
-"""Tier rules: from a table and a position's size to its requirement as lines, one function a rule.
+"""Tier rules: from a table and a position's size to its requirement as lines in notional, one function a rule.
 
 A rule is one function for the maintenance margin, one for the initial rate, and one row of `TIER_RULES`.
 """
@@ -25,8 +25,6 @@ class Holding:
     ----------
     quantity : float
         Absolute size as a book states it: base units, or contracts. Positive.
-    exposure : float
-        Absolute slope of notional in unit value, positive: quantity times contract size.
     by_size : bool
         Whether the table's floors count quantity instead of notional.
     size_factor : float
@@ -34,13 +32,12 @@ class Holding:
     """
 
     quantity: float
-    exposure: float
     by_size: bool = False
     size_factor: float = 0.0
 
-    def measure(self, value: float) -> float:
-        """What the table's floors count, at a unit value."""
-        return self.quantity if self.by_size else self.exposure * value
+    def measure(self, notional: float) -> float:
+        """What the table's floors count."""
+        return self.quantity if self.by_size else notional
 
 
 @dataclass(frozen=True)
@@ -50,9 +47,9 @@ class TierRule:
     Parameters
     ----------
     requirement : function
-        From a table and a holding to the maintenance margin as lines.
+        From a table and a holding to the maintenance margin as lines in notional.
     initial_rate : function
-        From a table, a holding and a unit value to the initial margin over notional.
+        From a table, a holding and a notional to the initial margin over notional.
     continuous : bool
         Whether the table holds maintenance amounts that make the requirement continuous; otherwise they are 0.
     needs_factor : bool
@@ -69,11 +66,9 @@ def marginal(tiers: TierTable, holding: Holding) -> RequirementLines:
     """Each rate applies to the part of the position within its tier (METHODS M3)."""
     if holding.by_size:
         rate = float(tiers.maintenance_margin(holding.quantity)) / holding.quantity
-        return RequirementLines((0.0,), (rate * holding.exposure,), (0.0,))
+        return RequirementLines((0.0,), (rate,), (0.0,))
     return RequirementLines(
-        tuple(floor / holding.exposure for floor in tiers.floors),
-        tuple(rate * holding.exposure for rate in tiers.maintenance_rates),
-        tuple(-amount for amount in tiers.maintenance_amounts),
+        tiers.floors, tiers.maintenance_rates, tuple(-amount for amount in tiers.maintenance_amounts)
     )
 
 
@@ -81,39 +76,35 @@ def whole_position(tiers: TierTable, holding: Holding) -> RequirementLines:
     """The rate of the tier reached applies to the whole position, so the requirement jumps at each edge."""
     if holding.by_size:
         rate = tiers.maintenance_rates[tiers.tier_of(holding.quantity)]
-        return RequirementLines((0.0,), (rate * holding.exposure,), (0.0,))
-    return RequirementLines(
-        tuple(floor / holding.exposure for floor in tiers.floors),
-        tuple(rate * holding.exposure for rate in tiers.maintenance_rates),
-        tuple(0.0 for _ in tiers.floors),
-    )
+        return RequirementLines((0.0,), (rate,), (0.0,))
+    return RequirementLines(tiers.floors, tiers.maintenance_rates, tuple(0.0 for _ in tiers.floors))
 
 
 def size_slope(tiers: TierTable, holding: Holding) -> RequirementLines:
     """The rate rises in a straight line with size, and applies to the whole position (VENUES section 9)."""
     rate = tiers.maintenance_rates[0] + holding.size_factor * holding.quantity
-    return RequirementLines((0.0,), (rate * holding.exposure,), (0.0,))
+    return RequirementLines((0.0,), (rate,), (0.0,))
 
 
 def square_root(tiers: TierTable, holding: Holding) -> RequirementLines:
     """The rate rises with the square root of size above a discounted base, and never falls below the base."""
     rate = _root_rate(tiers.maintenance_rates[0], holding)
-    return RequirementLines((0.0,), (rate * holding.exposure,), (0.0,))
+    return RequirementLines((0.0,), (rate,), (0.0,))
 
 
 def _root_rate(base: float, holding: Holding) -> float:
     return max(base, _DISCOUNT * base + holding.size_factor * math.sqrt(holding.quantity))
 
 
-def _by_tier(tiers: TierTable, holding: Holding, value: float) -> float:
-    return 1.0 / tiers.maximal_leverage(holding.measure(value))
+def _by_tier(tiers: TierTable, holding: Holding, notional: float) -> float:
+    return 1.0 / tiers.maximal_leverage(holding.measure(notional))
 
 
-def _by_slope(tiers: TierTable, holding: Holding, value: float) -> float:
+def _by_slope(tiers: TierTable, holding: Holding, notional: float) -> float:
     return 1.0 / tiers.maximal_leverages[0] + holding.size_factor * holding.quantity
 
 
-def _by_root(tiers: TierTable, holding: Holding, value: float) -> float:
+def _by_root(tiers: TierTable, holding: Holding, notional: float) -> float:
     return _root_rate(1.0 / tiers.maximal_leverages[0], holding)
 
 
