@@ -121,7 +121,8 @@ def _wrong_word(label: str, value: object, model: type[BaseModel], key: str) -> 
 
 
 def _literals(annotation: Any) -> tuple[Any, ...]:
-    return tuple(getattr(annotation, "__args__", ()))
+    parts = getattr(annotation, "__args__", ())
+    return tuple(word for part in parts for word in (_literals(part) if hasattr(part, "__args__") else (part,)))
 
 
 def _example(model: type[BaseModel], key: str) -> str:

@@ -366,7 +366,9 @@ def _price_line(position: PositionExplanation, name: str, price: float | None, v
         where = "positive at every price" if today > 0.0 else "positive at no price"
         return _line(name, "none", f"no {name}: the pool's {vanishing} is {where} of {position.symbol}")
     away = (price / position.mark_price - 1.0) * 100
-    jumps = vanishing == "surplus" and position.rules.tier_rule == "whole_position"
+    steps = ("whole_position", "notional", "mark")
+    rules = position.rules
+    jumps = vanishing == "surplus" and (rules.tier_rule, rules.tier_measure, rules.requirement_at) == steps
     what = "reaches 0, or steps over it at a tier's edge" if jumps else "is 0"
     return _line(name, _price(price), f"{away:+,.2f} % from the mark; there the pool's {vanishing} {what}")
 

@@ -9,7 +9,7 @@ from stresslab.book.book import Position
 from stresslab.margin.price_intervals import Leg, liquidation_value
 from stresslab.margin.rule_prices import bankruptcy_price, with_closing_fee
 from stresslab.venues import contracts
-from stresslab.venues.contracts import CONTRACTS
+from stresslab.venues.contracts import CONTRACTS, price_beside
 from stresslab.venues.rules.lines import RequirementLines
 from stresslab.venues.rules.margin_rules import requirement_lines
 
@@ -66,7 +66,7 @@ def liquidation_price_of(position: Position, members: Sequence[Position], collat
     available = math.fsum([collateral, *map(pnl_of, still), *(-amount for amount in demanded)])
     today = _unit_value(position, mark_of(position))
     value = liquidation_value(legs, available, today, position.symbol.rules.trigger)
-    return CONTRACTS[position.symbol.contract].price_at(value)
+    return price_beside(value, today, position.symbol.contract)
 
 
 def bankruptcy_price_of(position: Position, members: Sequence[Position], collateral: float) -> float | None:
@@ -87,7 +87,8 @@ def bankruptcy_price_of(position: Position, members: Sequence[Position], collate
     if slope == 0.0:
         return None
     level = math.fsum(leg.exposure * leg.entry_value for leg in legs)
-    return CONTRACTS[symbol.contract].price_at((level - equity_behind) / slope)
+    today = _unit_value(position, mark_of(position))
+    return price_beside((level - equity_behind) / slope, today, symbol.contract)
 
 
 def _apart(position: Position, members: Sequence[Position]) -> tuple[list[Position], list[Position]]:

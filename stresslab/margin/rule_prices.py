@@ -7,7 +7,7 @@ Quantities are signed. Money is in the quote currency for linear contracts and i
 from __future__ import annotations
 
 from stresslab.margin.price_intervals import Leg, liquidation_value
-from stresslab.venues.contracts import CONTRACTS, exposure
+from stresslab.venues.contracts import CONTRACTS, exposure, price_beside
 from stresslab.venues.rules.lines import RequirementLines
 from stresslab.venues.rules.margin_rules import (
     CLOSING_FEES,
@@ -187,12 +187,13 @@ def _liquidation_price(
     rules: MarginRules,
     mark_price: float,
 ) -> float | None:
-    unit_value, price_at = CONTRACTS[contract].unit_value, CONTRACTS[contract].price_at
+    unit_value = CONTRACTS[contract].unit_value
     exposed, entry_value = exposure(quantity, contract, contract_size), unit_value(entry_price)
     requirement = with_closing_fee(lines, exposed, entry_value, equity_behind, rules)
     leg = Leg(exposed, entry_value, requirement)
     available = equity_behind - other_maintenance_margin
-    return price_at(liquidation_value([leg], available, unit_value(mark_price), rules.trigger))
+    value = liquidation_value([leg], available, unit_value(mark_price), rules.trigger)
+    return price_beside(value, entry_value, contract)
 
 
 def bankruptcy_price(
@@ -232,7 +233,7 @@ def bankruptcy_price(
     entry_value = CONTRACTS[contract].unit_value(entry_price)
     exposed = exposure(quantity, contract, contract_size)
     value = bankruptcy_value(exposed, entry_value, collateral + other_unrealized_pnl, closing_fee_rate)
-    return CONTRACTS[contract].price_at(value)
+    return price_beside(value, entry_value, contract)
 
 
 def liquidation_price_of_held_requirement(
@@ -271,4 +272,4 @@ def liquidation_price_of_held_requirement(
     """
     mark_value = CONTRACTS[contract].unit_value(mark_price)
     value = mark_value - (equity - maintenance_margin) / exposure(quantity, contract, contract_size)
-    return CONTRACTS[contract].price_at(value)
+    return price_beside(value, mark_value, contract)

@@ -57,6 +57,30 @@ CONTRACTS: Mapping[str, Contract] = MappingProxyType(
 )
 
 
+_ROUNDING = 1e-12  # of a value today: what is left of 0 after a few sums and quotients
+
+
+def price_beside(value: float, today: float, contract: str = "linear") -> float | None:
+    """Price of a unit value that was solved for, None where there is none.
+
+    Parameters
+    ----------
+    value : float
+        The root, of any sign, or infinity.
+    today : float
+        Unit value at the mark or the entry, positive. A root that is nothing beside it is 0 but for rounding: a
+        position paid in full would otherwise show a price of no meaning.
+    contract : {"linear", "inverse"}
+        Kind of contract.
+
+    Returns
+    -------
+    float or None
+        Positive and finite.
+    """
+    return CONTRACTS[contract].price_at(value) if value > _ROUNDING * today else None
+
+
 def exposure(quantity: float, contract: str = "linear", contract_size: float = 1.0) -> float:
     """Signed slope of a position's pnl in unit value.
 
