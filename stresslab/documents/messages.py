@@ -121,8 +121,7 @@ def _wrong_word(label: str, value: object, model: type[BaseModel], key: str) -> 
 
 
 def _literals(annotation: Any) -> tuple[Any, ...]:
-    parts = getattr(annotation, "__args__", ())
-    return tuple(word for part in parts for word in (_literals(part) if hasattr(part, "__args__") else (part,)))
+    return tuple(getattr(annotation, "__args__", ()))
 
 
 def _example(model: type[BaseModel], key: str) -> str:

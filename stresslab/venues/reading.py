@@ -20,8 +20,8 @@ from stresslab.documents.places import KeyPath, Place
 from stresslab.documents.reading import check_table, is_table, key_meant, keys_of, open_document
 from stresslab.venues.contracts import CONTRACTS
 from stresslab.venues.pack import RulePack, Symbol
-from stresslab.venues.rule_reading import MarginTable, check_symbol_rules, reduction_from, rules_from
-from stresslab.venues.rules.funding import FundingRules
+from stresslab.venues.rule_reading import MarginTable, check_symbol_rules, choice, enum, reduction_from, rules_from
+from stresslab.venues.rules.funding import FUNDING_CAPS, FUNDING_PRICES, FundingRules
 from stresslab.venues.rules.margin_rules import MarginRules
 from stresslab.venues.rules.procedures import PROCEDURES, WHOLE
 from stresslab.venues.rules.tier_rules import TIER_RULES
@@ -29,6 +29,8 @@ from stresslab.venues.tier_reading import check_tiers
 from stresslab.venues.tiers import TierTable
 
 Part = TypeVar("Part", bound=BaseModel)
+
+CONFIDENCES = ("primary", "secondary", "inferred")
 
 
 class FundingTable(BaseModel):
@@ -51,11 +53,13 @@ class FundingTable(BaseModel):
         ),
     ] = None
     cap: Annotated[
-        Literal["none", "rate", "maintenance_rate", "margin_spread"],
+        str,
+        choice("cap", ("none", *FUNDING_CAPS)),
         Field(
             description="What bounds the rate: `cap_factor` itself, or times the first tier's maintenance rate, or "
             "times its initial less maintenance rate.",
             examples=["rate"],
+            json_schema_extra=enum(("none", *FUNDING_CAPS)),
         ),
     ] = "none"
     cap_factor: Annotated[
@@ -63,7 +67,9 @@ class FundingTable(BaseModel):
         Field(gt=0.0, le=1000.0, allow_inf_nan=False, description="The bound, or its multiplier.", examples=[0.75]),
     ] = None
     price: Annotated[
-        Literal["mark", "oracle", "index"], Field(description="The price on which it is paid.", examples=["mark"])
+        str,
+        choice("price", FUNDING_PRICES),
+        Field(description="The price on which it is paid.", examples=["mark"], json_schema_extra=enum(FUNDING_PRICES)),
     ] = "mark"
 
 
@@ -161,10 +167,12 @@ class PackFile(BaseModel):
         ),
     ]
     confidence: Annotated[
-        Literal["primary", "secondary", "inferred"] | None,
+        str | None,
+        choice("confidence", CONFIDENCES),
         Field(
             description="Whether figures are the venue's own, another's copy of them, or worked out from its examples.",
             examples=["primary"],
+            json_schema_extra=enum(CONFIDENCES),
         ),
     ] = None
     margin: Annotated[
@@ -261,9 +269,9 @@ def pack_from(document: Document, findings: Findings) -> RulePack | None:
                 document, at[:1], liquidation.procedure, liquidation.step, liquidation.full_tiers, findings
             )
     if funding is not None and (funding.cap == "none") != (funding.cap_factor is None):
-        at = (key_meant(document.data, "funding", known),)
         remedy = "state both `cap` and `cap_factor`, or neither"
-        findings.fault(document, at, "a cap of funding and its factor go together", remedy)
+        funding_at = (key_meant(document.data, "funding", known),)
+        findings.fault(document, funding_at, "a cap of funding and its factor go together", remedy)
     rules = rules_from(_part(document, "margin", known, MarginTable, findings))
     symbols = _symbols(document, (key_meant(document.data, "symbols", known),), rules, findings)
     if len(findings.faults) > before or head is None or funding is None or liquidation is None:

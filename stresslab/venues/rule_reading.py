@@ -2,19 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
+from pydantic.config import JsonDict
 
-from stresslab.documents.fields import TABLE
+from stresslab.documents.fields import TABLE, refuse
 from stresslab.documents.findings import Document, Findings
-from stresslab.documents.names import shown
+from stresslab.documents.names import shown, suggestion
 from stresslab.documents.places import KeyPath
 from stresslab.documents.reading import key_meant
-from stresslab.venues.rules.margin_rules import PLAIN, MarginRules
+from stresslab.venues.rules.margin_rules import (
+    CLOSING_FEES,
+    PLAIN,
+    REQUIREMENT_PRICES,
+    TRIGGERS,
+    MarginRules,
+)
 from stresslab.venues.rules.procedures import Reduction
-from stresslab.venues.rules.tier_rules import TIER_RULES
+from stresslab.venues.rules.tier_rules import MEASURES, TIER_RULES
+
+
+def choice(key: str, words: Iterable[str]) -> AfterValidator:
+    """A check that a text is one of a table's words, so that a new row of the table needs no other place."""
+    known = tuple(words)
+
+    def check(text: str | None) -> str | None:
+        if text is not None and text not in known:
+            refuse(f"`{key}` is {shown(text)}, which is none of its values", suggestion(text, known, "values"))
+        return text
+
+    return AfterValidator(check)
+
+
+def enum(words: Iterable[str]) -> JsonDict:
+    """The same words for a JSON Schema."""
+    return {"enum": list(words)}
 
 
 class MarginTable(BaseModel):
@@ -22,35 +47,49 @@ class MarginTable(BaseModel):
 
     model_config = TABLE
     tier_rule: Annotated[
-        Literal["marginal", "whole_position", "size_slope", "square_root"] | None,
+        str | None,
+        choice("tier_rule", TIER_RULES),
         Field(
             description="`marginal` (default): each rate applies within its tier. `whole_position`: the rate of the "
             "tier reached applies to all. `size_slope`, `square_root`: the rate rises with size.",
             examples=["marginal"],
+            json_schema_extra=enum(TIER_RULES),
         ),
     ] = None
     tier_measure: Annotated[
-        Literal["notional", "size"] | None,
+        str | None,
+        choice("tier_measure", MEASURES),
         Field(
-            description="What floors count: `notional` (default), or `size` as a book states it.", examples=["notional"]
+            description="What floors count: `notional` (default), or `size` as a book states it.",
+            examples=["notional"],
+            json_schema_extra=enum(MEASURES),
         ),
     ] = None
     requirement: Annotated[
-        Literal["mark", "entry"] | None,
-        Field(description="Price that values the maintenance margin; default `mark`.", examples=["mark"]),
+        str | None,
+        choice("requirement", REQUIREMENT_PRICES),
+        Field(
+            description="Price that values the maintenance margin; default `mark`.",
+            examples=["mark"],
+            json_schema_extra=enum(REQUIREMENT_PRICES),
+        ),
     ] = None
     trigger: Annotated[
-        Literal["at_or_below", "below"] | None,
+        str | None,
+        choice("trigger", TRIGGERS),
         Field(
             description="Whether a surplus of 0 liquidates (`at_or_below`, default) or not (`below`).",
             examples=["at_or_below"],
+            json_schema_extra=enum(TRIGGERS),
         ),
     ] = None
     closing_fee: Annotated[
-        Literal["none", "mark", "bankruptcy"] | None,
+        str | None,
+        choice("closing_fee", CLOSING_FEES),
         Field(
             description="Price at which a fee to close is reckoned inside the trigger; default `none`.",
             examples=["none"],
+            json_schema_extra=enum(CLOSING_FEES),
         ),
     ] = None
     closing_fee_rate: Annotated[
