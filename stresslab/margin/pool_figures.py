@@ -58,7 +58,8 @@ def requirement_of(position: Position, members: Sequence[Position], collateral: 
 def liquidation_price_of(position: Position, members: Sequence[Position], collateral: float) -> float | None:
     """Mark of a member's symbol at which the pool is liquidated, all other marks still; None where there is none.
 
-    Members in one symbol move together, as in venues' formulas for both sides of a hedge.
+    Members in one symbol move together, as in venues' formulas for both sides of a hedge. A closing fee at the
+    bankruptcy price is held still too: in a pool of several, that price of one depends on the pnl of the others.
     """
     moving, still = _apart(position, members)
     legs = [_leg(other, position, members, collateral) for other in moving]
