@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from stresslab.book.book import Position
 from stresslab.documents.findings import Document, Findings
+from stresslab.documents.names import shown
 from stresslab.documents.places import KeyPath
 from stresslab.venues.contracts import notional
 from stresslab.venues.rules import margin_rules
@@ -75,7 +76,8 @@ def check_wallet(document: Document, wallet_balance: float | None, positions: Pl
     positions : sequence of pairs of path and Position or None
         In the order of the file; None where a position has faults of its own.
     findings : Findings
-        Takes faults, and a warning where the cross pool is above the venue's leverage.
+        Takes faults, and warnings where the cross pool is above the venue's leverage, and where nothing of it is left
+        for a cross position in ``all_isolated``.
     """
     isolated = [(path, position) for path, position in positions if position and position.margin == "isolated"]
     cross = [(path, position) for path, position in positions if position and position.margin == "cross"]
@@ -103,7 +105,7 @@ def check_wallet(document: Document, wallet_balance: float | None, positions: Pl
             document, cross[0][0], "isolated collateral takes the whole wallet; none is left for the cross pool", remedy
         )
         return
-    _check_sum(
+    taken = _check_sum(
         document,
         remaining,
         cross,
@@ -113,6 +115,14 @@ def check_wallet(document: Document, wallet_balance: float | None, positions: Pl
     )
     if any(position is None for _, position in positions):
         return
+    if remaining * (1.0 - ROUNDING) <= taken <= remaining * (1.0 + ROUNDING):
+        for path, position in cross:
+            if position.collateral is None:
+                problem = (
+                    f"nothing is left for {shown(position.id)} in all_isolated: the cross positions that state "
+                    f"collateral take the cross pool's {money(remaining)}, so it is liquidated there at the start"
+                )
+                findings.notice(document, path, problem, "state collateral for it as well, or lower that of the others")
     needed = math.fsum(initial_margin(position, position.entry_price) for _, position in cross)
     if needed > remaining * (1.0 + ROUNDING):
         problem = f"the cross pool's collateral of {money(remaining)} is below its initial margin of {money(needed)}"

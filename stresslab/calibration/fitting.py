@@ -21,7 +21,7 @@ FITTED_MODELS = ("gbm", "student_t")
 DAYS_A_YEAR = 365
 _YEAR = DAYS_A_YEAR * 86_400
 # Degrees of freedom are sought where the variance exists and up to where the model's own range ends.
-_DEGREES_OF_FREEDOM = (2.02, 1000.0)
+_DEGREES_OF_FREEDOM = (2.5, 1000.0)
 _GROUPS = 40
 _FEW_DAYS = 250
 # Rounding to four decimals moves no eigenvalue by more than 0.5e-4 an asset (Weyl); a floor of twice that keeps the
@@ -187,7 +187,7 @@ def fit_degrees_of_freedom(returns: NDArray[np.float64], correlation: NDArray[np
     Returns
     -------
     float
-        In [2.02, 1000]; at the upper end the tails are as thin as the normal's.
+        In [2.5, 1000]; at the upper end the tails are as thin as the normal's.
     """
     rows = returns[~np.isnan(returns).any(axis=1)]
     standard = (rows - rows.mean(axis=0)) / rows.std(axis=0)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stresslab.book.book import Book, Position
 from stresslab.book.configuration import Configuration, Pool
+from stresslab.book.marks import with_marks
 from stresslab.margin.closed_form import margin_ratio
 from stresslab.margin.pool_figures import (
     bankruptcy_price_of,
@@ -38,7 +39,7 @@ class PositionExplanation:
     quantity : float
         Signed size: base units if linear, contracts if inverse.
     entry_price, mark_price : float
-        Prices per base unit; the mark is the entry price where the book states none.
+        Prices per base unit; the mark is the entry price where the book states none for the contract.
     notional : float
         Absolute value at the mark.
     unrealized_pnl : float
@@ -153,7 +154,8 @@ def explain(book: Book, configurations: Iterable[Configuration]) -> Explanation:
     Parameters
     ----------
     book : Book
-        The account. A position without a mark price is marked at its entry price.
+        The account. A position without a mark price is marked as another one in its contract is, else at its entry
+        price.
     configurations : iterable of Configuration
         Partitions of the book's positions.
 
@@ -163,6 +165,7 @@ def explain(book: Book, configurations: Iterable[Configuration]) -> Explanation:
         METHODS M1 to M7 on every pool and position, under the rules of each contract.
     """
     configurations = tuple(configurations)
+    book = replace(book, positions=with_marks(book.positions))
     return Explanation(
         book=book.name,
         venue=book.venue.name,

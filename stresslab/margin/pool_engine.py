@@ -230,13 +230,15 @@ def finalize(layout: Layout, parameters: PoolParameters, account: Account, log_p
     left = jnp.maximum(settlement, 0.0) * parameters.returned
     value_today = jnp.maximum(parameters.collateral + rows_of(pnl_today, layout.stake_pools), 0.0)
     profit = jnp.where(alive, rows_of(pnl - pnl_today, layout.stake_pools), left - value_today)
+    required = _required_collateral(layout, parameters, account, log_price)
+    finite = [jnp.isfinite(values).all(axis=0) for values in (log_price, profit, required)]
     return Outcome(
-        required_collateral=_required_collateral(layout, parameters, account, log_price),
+        required_collateral=required,
         liquidation_step=_liquidation_step(layout, parameters, account, steps),
         profit=profit,
         insurance_draw=jnp.where(alive, 0.0, jnp.maximum(-settlement, 0.0)),
         log_price=log_price,
-        failed=~(jnp.isfinite(log_price).all(axis=0) & jnp.isfinite(profit).all(axis=0)),
+        failed=~(finite[0] & finite[1] & finite[2]),
     )
 
 

@@ -62,7 +62,9 @@ class GeometricBrownianMotion(NamedTuple):
     def step(self, state: Array, noise: Noise, dt: Array) -> tuple[Array, MarketStep]:
         """Advance the log prices by ``dt`` years."""
         deviation = self.volatility * dt**0.5
-        log_price = state + (self.drift - 0.5 * self.volatility**2) * dt + deviation * (self.factor @ noise.normal)
+        # The whole increment first: a constant added to a rounded state would be rounded the same way at every step.
+        increment = (self.drift - 0.5 * self.volatility**2) * dt + deviation * (self.factor @ noise.normal)
+        log_price = state + increment
         return log_price, MarketStep(state, log_price, deviation, self.factor)
 
     def log_price(self, state: Array) -> Array:

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from stresslab.report.charts.collateral import TARGET, collateral_pools, pool_title
 from stresslab.report.charts.loss import LEVEL
 from stresslab.report.charts.margin_ratio import fanned
-from stresslab.report.formatting import Estimate, days, money, money_estimate, percent, points, probability
-from stresslab.report.formatting import probability_in_text as in_text
+from stresslab.report.formatting import Estimate, count, days, money, money_estimate, percent, points
 from stresslab.report.limitations import Limitation
 from stresslab.report.review import BOOKED, CROSS, ISOLATED, Review, label
 
 _ANY = "account_liquidation_probability"
+_EVERY = "account_wiped_probability"
 
 
 def summary(review: Review) -> list[str]:
@@ -22,45 +22,41 @@ def summary(review: Review) -> list[str]:
 
 
 def _likelihood(review: Review) -> str:
-    estimate = review.estimate(_ANY, configuration=BOOKED)
-    if estimate.value == 0.0:
+    chance = review.chance_in_text(_ANY, BOOKED)
+    if review.value(_ANY, configuration=BOOKED) == 0.0:
         return (
             f"Held as booked, no pool of the account was liquidated within {review.horizon} on any path: "
-            f"the probability is {in_text(estimate, review.paths)}."
+            f"the probability is {chance}."
         )
     pools = review.pools(BOOKED)
     worst = pools[0]
-    own = review.estimate("liquidation_probability", configuration=BOOKED, pool=worst)
+    own = review.chance_in_text("liquidation_probability", BOOKED, pool=worst)
     sentence = (
         f"Held as booked, at least one pool of the account is liquidated within {review.horizon} with probability "
-        f"{in_text(estimate, review.paths)}"
+        f"{chance}"
     )
     if len(pools) == 1:
         return f"{sentence}; the account is a single pool, {worst}."
-    return f"{sentence}; the most exposed pool is {worst}, at {in_text(own, review.paths)}."
+    return f"{sentence}; the most exposed pool is {worst}, at {own}."
 
 
 def _pair(review: Review, name: str, what: str) -> str:
     """One probability, isolated against cross, with the paired difference."""
-    isolated, cross = (review.estimate(name, configuration=configuration) for configuration in (ISOLATED, CROSS))
     difference = review.estimate(f"{name}_isolated_less_cross")
-    main, interval = points(difference)
-    ends = f"{probability(cross, review.paths)[0]} crossed, {probability(isolated, review.paths)[0]} isolated"
-    if isolated.value == cross.value == 0.0:
-        return f"{what} was not seen on any path, isolated or crossed"
+    if review.value(name, configuration=ISOLATED) == review.value(name, configuration=CROSS) == 0.0:
+        return f"a liquidation of {what} was not seen on any path, isolated or crossed"
+    ends = f"{review.chance(name, CROSS)[0]} crossed, {review.chance(name, ISOLATED)[0]} isolated"
+    numbers = f"({ends}; difference {' '.join(points(difference))} points)"
     if not difference.certain_sign:
-        return f"for {what} the two cannot be told apart ({ends}; difference {main} {interval} points)"
+        return f"on the probability that {what} is liquidated the two cannot be told apart {numbers}"
     verb = "raises" if difference.certain_sign > 0 else "lowers"
-    return f"isolation {verb} the probability that {what} ({ends}; difference {main} {interval} points)"
+    return f"isolation {verb} the probability that {what} is liquidated {numbers}"
 
 
 def _isolation(review: Review) -> str:
     if len(review.positions) == 1:
         return "The book is a single position: isolated and cross margin differ only in the collateral behind it."
-    some = _pair(review, _ANY, "some pool is liquidated").replace("for some pool is", "on whether some pool is")
-    every = _pair(review, "account_wiped_probability", "every pool is liquidated").replace(
-        "for every pool is", "on whether every pool is"
-    )
+    some, every = (_pair(review, name, what) for name, what in ((_ANY, "some pool"), (_EVERY, "every pool")))
     text = f"{some}; {every}."
     return text[0].upper() + text[1:]
 
@@ -74,7 +70,7 @@ def _loss(review: Review) -> str:
     if shortfall.value <= 0.0:
         return f"{text}; even the worst {percent(1 - LEVEL, 2)} of paths end with a gain on average."
     tail, tail_interval = money_estimate(shortfall)
-    share = f", {percent(shortfall.value / stake)} of the account's value" if stake > 0.0 else ""
+    share = f", {percent(shortfall.value / stake)} of the account’s value" if stake > 0.0 else ""
     lost = f"{tail} {tail_interval} on average{share}"
     return f"{text}; in the worst {percent(1 - LEVEL, 2)} of paths the account loses {lost}. {_comparison(review)}"
 
@@ -102,7 +98,7 @@ def book(review: Review) -> str:
         are = "is" if len(gone) == 1 else "are"
         return f"As booked, {len(gone)} of {_some(len(ratios), 'pool')} {are} at or below the maintenance margin today"
     if len(ratios) == 1:
-        return f"The account's single pool holds {ratios[nearest]:.3g} times its maintenance margin"
+        return f"The account’s single pool holds {ratios[nearest]:.3g} times its maintenance margin"
     held = f"{ratios[nearest]:.3g} times its maintenance margin"
     return f"As booked, the pool nearest to liquidation, {nearest}, holds {held}"
 
@@ -113,6 +109,8 @@ def liquidation_prices(review: Review) -> str:
     for position in review.positions:
         mark = review.value("mark_price", position=position)
         move = review.value("liquidation_price", configuration=BOOKED, position=position) / mark - 1.0
+        if review.liquidated_at_start(BOOKED, review.pool_of(BOOKED, position)):
+            return f"As booked, {position} is liquidated at today’s mark"
         if not math.isnan(move):
             moves[position] = move
     without = len(review.positions) - len(moves)
@@ -135,7 +133,7 @@ def liquidation_probability(review: Review) -> str:
     ]
     higher, lower, equal = signs.count(1), signs.count(-1), signs.count(0)
     if equal == len(signs):
-        return "Isolated or crossed, no position's probability of liquidation differs beyond sampling error"
+        return "Isolated or crossed, no position’s probability of liquidation differs beyond sampling error"
     if len(signs) == 1:
         return f"The position is {'likelier' if higher else 'less likely'} to be liquidated isolated than crossed"
     parts = [
@@ -155,14 +153,13 @@ def liquidation_probability(review: Review) -> str:
 
 def survival(review: Review) -> str:
     """Share of paths without a liquidation at the end, isolated against cross."""
-    last = {"time": review.labels("time")[-1]}
     isolated, cross, booked = (
-        probability(review.estimate("account_survival", configuration=configuration, **last), review.paths)[0]
+        _share(float(review.array("account_survival", configuration=configuration)[-1]))
         for configuration in (ISOLATED, CROSS, BOOKED)
     )
     return (
-        f"After {review.horizon}, {cross} of paths are without a liquidation if crossed, {booked} as booked, "
-        f"{isolated} if isolated"
+        f"After {review.horizon}, {cross} of the {count(review.paths)} paths are without a liquidation if crossed, "
+        f"{booked} as booked, {isolated} if isolated"
     )
 
 
@@ -181,7 +178,7 @@ def margin_ratio(review: Review) -> str:
             (configuration, pool), first = min(reached.items(), key=lambda item: item[1])
             name = pool_title(configuration, pool) if configuration == CROSS else pool
             if first == 0.0:
-                return f"{name} is at its floor today"
+                return f"{name} is at or below its maintenance margin today"
             return f"The worst {percent(quantile, 1)} of paths first reach liquidation in {name}, within {days(first)}"
     return f"In no pool shown do the worst 1 % of paths reach liquidation within {review.horizon}"
 
@@ -216,10 +213,18 @@ def collateral(review: Review) -> str:
     most = max(short, key=lambda pool: short[pool])
     if len(missing) == 1:
         return f"A probability of {target} requires {money(short[most])} {review.currency} more than the pool holds"
-    return (
-        f"A probability of {target} in each pool requires {money(sum(short.values()))} {review.currency} more, "
-        f"{money(short[most])} of it in {most}"
-    )
+    if len(short) == 1:
+        gap = f"{money(short[most])} {review.currency}"
+        return f"As booked, a probability of {target} requires {gap} more in {most}; every other pool holds enough"
+    total = f"{money(sum(short.values()))} {review.currency}"
+    part = f"{money(short[most])} of it in {most}"
+    return f"As booked, a probability of {target} in each pool requires {total} more, {part}"
+
+
+def _share(share: float) -> str:
+    if share in (0.0, 1.0):
+        return "all" if share else "none"
+    return percent(share)
 
 
 def _some(count: int, what: str) -> str:
@@ -230,10 +235,10 @@ def limitations(items: Sequence[Limitation]) -> str:
     """Which way the assumptions bend the result, counted."""
     directions = [item.direction for item in items]
     counts = [
-        (directions.count("understates"), "understate risk"),
-        (directions.count("overstates"), "overstate it"),
-        (directions.count("either way"), "cut either way"),
-        (directions.count("none"), "hardly matter"),
+        (directions.count("understates"), "understates risk", "understate risk"),
+        (directions.count("overstates"), "overstates it", "overstate it"),
+        (directions.count("either way"), "cuts either way", "cut either way"),
+        (directions.count("none"), "hardly matters", "hardly matter"),
     ]
-    parts = [f"{count} {words}" for count, words in counts if count]
+    parts = [f"{number} {one if number == 1 else several}" for number, one, several in counts if number]
     return f"Of {len(items)} assumptions, {', '.join(parts[:-1])} and {parts[-1]}"

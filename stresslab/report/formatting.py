@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 THIN = "\u202f"
@@ -161,8 +162,9 @@ def probability(estimate: Estimate, paths: int) -> tuple[str, str]:
         return f"< {scientific(rarest(paths), 2)}", f"(95 %, 0 of {count(paths)})"
     if hits == paths:
         # Rounded down: the bound must not claim more than was shown.
-        share = math.floor(1e6 * (1.0 - rarest(paths))) / 1e4
-        return f"> {share:g} %", f"(95 %, {count(paths)} of {count(paths)})"
+        decimals = _decimals(100.0 * rarest(paths), 2)
+        share = math.floor(100.0 * (1.0 - rarest(paths)) * 10**decimals) / 10**decimals
+        return f"> {share:.{decimals}f} %", f"(95 %, {count(paths)} of {count(paths)})"
     if estimate.value < _SMALLEST_PERCENTAGE:
         return scientific(estimate.value), f"[{scientific(estimate.lower, 2)}, {scientific(estimate.upper, 2)}]"
     decimals = max(_percent_decimals(estimate.value), 1)
@@ -172,11 +174,8 @@ def probability(estimate: Estimate, paths: int) -> tuple[str, str]:
     return percent(estimate.value), f"[{lower}, {upper}]"
 
 
-def probability_in_text(estimate: Estimate, paths: int) -> str:
-    """A probability with its interval, for a sentence."""
-    main, beneath = probability(estimate, paths)
-    if beneath.startswith("["):
-        beneath = f"{beneath[:-1]} %]" if main.endswith("%") else beneath
+def in_text(main: str, beneath: str) -> str:
+    """A probability with its interval, as `probability` gives them, for a sentence."""
     return f"{main} {beneath}".rstrip()
 
 
@@ -185,7 +184,7 @@ def points(estimate: Estimate) -> tuple[str, str]:
     if math.isnan(estimate.value):
         return NOTHING, ""
     width = max(abs(estimate.upper - estimate.lower), 1e-8)
-    decimals = min(max(_decimals(100.0 * width, 2), 1), 6)
+    decimals = 1 if width >= 0.005 else min(_decimals(100.0 * width, 2), 6)
     main, lower, upper = (_signed(100.0 * part, decimals) for part in (estimate.value, estimate.lower, estimate.upper))
     return main, f"[{lower}, {upper}]"
 
@@ -218,6 +217,31 @@ def days(value: float) -> str:
     unit, size = ("hour", 24.0 * value) if value < 2.0 and value != 1.0 else ("day", value)
     text = f"{size:.1f}".removesuffix(".0") if size >= 0.95 else number(size, 2)
     return f"{text} {unit}{'' if text == '1' else 's'}"
+
+
+def distinct(names: Sequence[str], longest: int = 24) -> list[str]:
+    """Names as a chart has room for them, still different where they are.
+
+    Examples
+    --------
+    >>> distinct(["the first of many long names", "the second of many long names"], 14)
+    ['the fir… names', 'the sec… names']
+    >>> distinct(["a position, number 1, of a desk", "a position, number 2, of a desk"], 14)
+    ['…1, of a desk', '…2, of a desk']
+    """
+    short = [shortened(name, longest) for name in names]
+    for text in sorted(set(short)):
+        places = [place for place, other in enumerate(short) if other == text]
+        if len({names[place] for place in places}) == 1:
+            continue
+        # What they have in common says nothing here; what follows it does.
+        start = 0
+        while len({names[place][: start + 1] for place in places}) == 1:
+            start += 1
+        for place in places:
+            rest = names[place][start:]
+            short[place] = f"\u2026{rest if len(rest) < longest else rest[: longest - 2] + chr(0x2026)}"
+    return short
 
 
 def shortened(name: str, longest: int = 24) -> str:

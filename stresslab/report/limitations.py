@@ -7,7 +7,7 @@ import tomllib
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from stresslab.report.formatting import count, percent, probability_in_text
+from stresslab.report.formatting import count, percent
 from stresslab.report.review import BOOKED, Review
 
 Direction = Literal["understates", "overstates", "either way", "none"]
@@ -180,12 +180,12 @@ def _liquidation(review: Review) -> Limitation:
 
 
 def _sampling(review: Review) -> Limitation:
-    estimate = review.estimate("account_liquidation_probability", configuration=BOOKED)
+    chance = review.chance_in_text("account_liquidation_probability", BOOKED)
     failed = f" {count(review.failed)} paths failed and are left out of every estimate." if review.failed else ""
     return Limitation(
         "Sampling error",
         f"Estimates rest on {count(review.paths)} paths. As booked the probability of any liquidation is "
-        f"{probability_in_text(estimate, review.paths)}; all intervals are at 95 % and hold one at a time.{failed}",
+        f"{chance}; all intervals are at 95 % and hold one at a time.{failed}",
         "Either way, within the intervals.",
         "either way",
     )

@@ -13,11 +13,11 @@ GLOSSARY = (
     ("Maintenance margin", "what the venue demands of a position at its notional, tier by tier"),
     ("Surplus", "equity less maintenance margin; at zero the pool is liquidated"),
     ("Margin ratio", "equity over maintenance margin; liquidation at 1"),
-    ("Liquidation price", "price of one position at which its pool's surplus is zero, other marks held still"),
+    ("Liquidation price", "price of one position at which its pool’s surplus is zero, other marks held still"),
     ("Bankruptcy price", "the same for equity instead of surplus"),
     ("Required collateral", "least collateral with which a pool survives a path, or a share of the paths"),
-    ("Idle cash", "money of the wallet in no pool: part of the account's value, never at risk"),
-    ("Account value", "idle cash plus every pool's equity, none of them below zero"),
+    ("Idle cash", "money of the wallet in no pool: part of the account’s value, never at risk"),
+    ("Account value", "idle cash plus every pool’s equity, none of them below zero"),
     ("Loss", "account value today less that at the horizon; positive when money is lost"),
     ("Expected loss", "mean of the loss where it is positive, zero elsewhere"),
     ("Value at risk", "quantile of the loss at the stated level"),
@@ -36,13 +36,13 @@ def method(review: Review) -> list[tuple[str, str]]:
             "Market",
             f"{summary[0].upper()}{summary[1:]}. {count(review.paths)} paths of {review.horizon} in steps of "
             f"{review.step}, from "
-            "today's prices. A year has 365 days of 24 hours.",
+            "today’s prices. A year has 365 days of 24 hours.",
         ),
         (
             "Margin",
-            "One kernel handles every configuration as a set of pools. A pool's surplus is its collateral plus "
+            "One kernel handles every configuration as a set of pools. A pool’s surplus is its collateral plus "
             "profit and loss "
-            "since entry less the maintenance requirement under the venue's tiers; the pool is liquidated when the "
+            "since entry less the maintenance requirement under the venue’s tiers; the pool is liquidated when the "
             "surplus "
             "reaches zero, inside a step as well as at its ends, and is frozen from then on.",
         ),
@@ -61,7 +61,7 @@ def method(review: Review) -> list[tuple[str, str]]:
         ),
         (
             "Intervals",
-            "95 % throughout. Probabilities: Wilson, and the one-sided bound 1 - 0.05^(1/n) where none or all of n "
+            "95 % throughout. Probabilities: Wilson, and the one-sided bound 1 − 0.05^(1/n) where none or all of n "
             "paths were hit. "
             "Quantiles: order statistics. Means and shortfalls: normal. Survival: a band over the whole curve "
             "(Dvoretzky, "

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from stresslab.report.formatting import Estimate, count, days
+from stresslab.report.formatting import Estimate, count, days, in_text, probability
 
 BOOKED, ISOLATED, CROSS = "as_booked", "all_isolated", "all_cross"
 ROWS = 12
@@ -101,6 +101,37 @@ class Review:
     def liquidated_at_start(self, configuration: str, pool: str) -> bool:
         """Whether the pool's equity does not exceed its requirement today."""
         return self.value("margin_ratio_today", configuration=configuration, pool=pool) <= 1.0
+
+    def chance(self, name: str, configuration: str, **labels: str) -> tuple[str, str]:
+        """A probability of liquidation and what stands beneath it; certain where the pools are liquidated at the start.
+
+        Parameters
+        ----------
+        name : str
+            A probability of a pool, a position or the account.
+        configuration : str
+            Its configuration.
+        **labels : str
+            ``pool`` or ``position``, or nothing for the account.
+
+        Returns
+        -------
+        tuple of str
+            As of `stresslab.report.formatting.probability`.
+        """
+        estimate = self.estimate(name, configuration=configuration, **labels)
+        if estimate.value == 1.0:
+            pools = self.pools(configuration)
+            if labels:
+                pools = [labels.get("pool") or self.pool_of(configuration, labels["position"])]
+            gone = [self.liquidated_at_start(configuration, pool) for pool in pools]
+            if all(gone) if "wiped" in name else any(gone):
+                return "100 %", "(at the start)"
+        return probability(estimate, self.paths)
+
+    def chance_in_text(self, name: str, configuration: str, **labels: str) -> str:
+        """The same for a sentence."""
+        return in_text(*self.chance(name, configuration, **labels))
 
     @cached_property
     def resolved(self) -> dict[str, Any]:

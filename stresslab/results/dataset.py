@@ -44,7 +44,8 @@ def assemble(scenario: Scenario, outcomes: Outcomes) -> xr.Dataset:
     )
     values: dict[str, Any] = {**evaluate(outcomes, scenario.configurations, axes), **_facts(scenario, axes)}
     # Today's margin ratio is known exactly: at time 0 every quantile is the same.
-    values["margin_ratio"][:, :, 0, :] = np.maximum(values["margin_ratio_today"], 1.0)[:, :, None]
+    today = np.clip(values["margin_ratio_today"], 1.0, outcomes.ratio_edges[-1])
+    values["margin_ratio"][:, :, 0, :] = today[:, :, None]
     return xr.Dataset(
         data_vars=dict(_variables(values, scenario.book.currency)),
         coords=_coordinates(scenario, axes),
@@ -58,7 +59,7 @@ def _variables(values: dict[str, Any], currency: str) -> list[tuple[str, tuple[t
     for row in VARIABLES.values():
         if row.name not in values:
             # The probabilities at days beyond the horizon, or inside a step, are all that a run may lack.
-            assert row.name.endswith("d"), row.name
+            assert row.name.endswith(tuple(f"_{day}d" for day in REVIEW_DAYS)), row.name
             continue
         for name in (row.name, *companions(row)):
             attributes = {"long_name": _long_name(row, name), "sign": row.sign}

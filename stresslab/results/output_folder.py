@@ -31,7 +31,9 @@ def write_manifest(folder: Path, content: Mapping[str, Any]) -> None:
         What the manifest says beyond ``schema`` and ``files``, which are added here.
     """
     files = {
-        name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in _files(folder) if name != MANIFEST
+        name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        for name in sorted(_files(folder))
+        if name != MANIFEST
     }
     manifest = {"schema": MARK, **content, "files": files}
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -63,10 +65,10 @@ def output_folder(path: Path) -> Iterator[Path]:
     _check_free(path, place)
     scratch = place.with_name(f".{place.name}.unfinished-{uuid.uuid4().hex[:8]}")
     try:
-        scratch.mkdir(parents=True)
-    except OSError as error:
-        raise OutputFolderError(f"{path} cannot be written: {error.strerror}; choose another folder") from error
-    try:
+        try:
+            scratch.mkdir(parents=True)
+        except OSError as error:
+            raise OutputFolderError(f"{path} cannot be written: {error.strerror}; choose another folder") from error
         yield scratch
         _check_free(path, place)
         _put(scratch, place)
@@ -80,11 +82,13 @@ def _put(scratch: Path, place: Path) -> None:
         scratch.rename(place)
         return
     former = scratch.with_name(scratch.name.replace("unfinished", "former"))
-    place.rename(former)
     try:
+        place.rename(former)
         scratch.rename(place)
     except BaseException:
-        former.rename(place)
+        # An interrupt may arrive after either of the two.
+        if not place.exists():
+            former.rename(place)
         raise
     shutil.rmtree(former, ignore_errors=True)
 

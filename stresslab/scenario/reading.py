@@ -99,7 +99,9 @@ def scenario_from(
     _check_simulable(draft, findings)
     starts, positions = start_prices(document, market.prices, draft, findings)
     specification = complete_market(market, starts, findings) if starts else None
-    if len(findings.faults) > before or head is None or grid is None or specification is None or draft.book is None:
+    if not document.sound or len(findings.faults) > before or head is None or grid is None:
+        return None
+    if specification is None or draft.book is None:
         return None
     book = replace(draft.book, positions=positions)
     configurations = (*standard_configurations(book), *build_configurations(book, read))

@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -74,9 +75,11 @@ def simulate(
     grid = block.Grid(np.float32(scenario.step / DAYS_PER_YEAR), snapshots)  # type: ignore[arg-type]
 
     started = time.perf_counter()
-    compiled = block.simulate_block.lower(
-        problem.layout, problem.parameters, process, streams, grid, np.uint32(0)
-    ).compile()
+    lower = partial(block.simulate_block.lower, problem.layout, problem.parameters, process, streams, grid)
+    # In a thread of its own, as the blocks are: Ctrl-C rises in the main thread alone, and JAX crashes the interpreter
+    # if it rises while a program is traced. The executor waits for the compilation to end.
+    with ThreadPoolExecutor(1, thread_name_prefix="compile") as executor:
+        compiled = executor.submit(lambda: lower(np.uint32(0)).compile()).result()
     compile_seconds = time.perf_counter() - started
     logger.info("compiled in %.1f s", compile_seconds)
 
@@ -146,10 +149,11 @@ def _in_order(work: Callable[[int], Any], firsts: range, threads: int) -> Iterat
 def _above_edges(bins: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Number of paths above each edge, [snapshot, stake, edge], from the bin of every path, [snapshot, stake, path]."""
     bin_count = np.iinfo(bins.dtype).max + 1
-    rows = bins.reshape(-1, bins.shape[-1])
+    rows = bins.reshape(bins.shape[0] * bins.shape[1], bins.shape[2])
     places = rows + bin_count * np.arange(len(rows), dtype=np.int64)[:, None]
     counts = np.bincount(places.ravel(), minlength=len(rows) * bin_count).reshape(*bins.shape[:2], bin_count)
-    return bins.shape[-1] - np.cumsum(counts, axis=-1)[..., :-1]
+    above: NDArray[np.int64] = bins.shape[-1] - np.cumsum(counts, axis=-1)[..., :-1]
+    return above
 
 
 def _empty(

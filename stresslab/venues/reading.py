@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, Field, SkipValidation
 
 from stresslab.documents.durations import minutes_of
-from stresslab.documents.fields import TABLE, Amount, Duration, Name, Prose, SchemaNumber
+from stresslab.documents.fields import TABLE, Duration, Money, Name, Prose, SchemaNumber
 from stresslab.documents.findings import Document, Findings
 from stresslab.documents.kinds import is_kind
 from stresslab.documents.names import shown, suggestion
@@ -131,7 +131,7 @@ class SymbolTable(BaseModel):
         ),
     ]
     contract_size: Annotated[
-        Amount | None, Field(description="Quote currency in one contract, if inverse.", examples=[100])
+        Money | None, Field(description="Quote currency in one contract, if inverse.", examples=[100])
     ] = None
     size_factor: Annotated[
         float | None,
@@ -144,7 +144,7 @@ class SymbolTable(BaseModel):
         ),
     ] = None
     limit: Annotated[
-        Amount | None,
+        Money | None,
         Field(description="Notional or size up to which the tiers are known.", examples=[2_600_000]),
     ] = None
     margin: Annotated[
@@ -274,7 +274,7 @@ def pack_from(document: Document, findings: Findings) -> RulePack | None:
         findings.fault(document, funding_at, "a cap of funding and its factor go together", remedy)
     rules = rules_from(_part(document, "margin", known, MarginTable, findings))
     symbols = _symbols(document, (key_meant(document.data, "symbols", known),), rules, findings)
-    if len(findings.faults) > before or head is None or funding is None or liquidation is None:
+    if not document.sound or len(findings.faults) > before or head is None or funding is None or liquidation is None:
         return None
     return RulePack(
         name=head.name,

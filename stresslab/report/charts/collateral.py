@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -12,7 +13,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from stresslab.report.charts.marks import compact_money, figure_of, log_shares
 from stresslab.report.charts.panels import grid_of_panels, without_minor_ticks
-from stresslab.report.formatting import shortened
+from stresslab.report.formatting import distinct
 from stresslab.report.review import BOOKED, CROSS, ISOLATED, ROWS, Review
 from stresslab.report.style import INK, MUTED, look, style
 
@@ -39,7 +40,7 @@ def pool_title(configuration: str, pool: str) -> str:
     """A pool as charts and tables name it."""
     if configuration == CROSS:
         return "whole book, crossed"
-    return f"{shortened(pool)}{', isolated' if configuration == ISOLATED else ''}"
+    return f"{pool}{', isolated' if configuration == ISOLATED else ''}"
 
 
 def figure_collateral(results: xr.Dataset, axes: Sequence[Axes] | None = None) -> Figure:
@@ -61,9 +62,13 @@ def figure_collateral(results: xr.Dataset, axes: Sequence[Axes] | None = None) -
     review = Review(results)
     pools = collateral_pools(review)[:ROWS]
     with style():
-        panels = grid_of_panels(len(pools), 0.78, columns=_COLUMNS, between=0.48) if axes is None else list(axes)
+        panels = (
+            grid_of_panels(len(pools), 0.78, columns=_COLUMNS, between=0.48, gap=0.46) if axes is None else list(axes)
+        )
+        titles = distinct([pool_title(configuration, pool) for configuration, pool in pools], 19)
         for place, ((configuration, pool), one) in enumerate(zip(pools, panels, strict=True)):
             _curve(one, review, configuration, pool)
+            one.set_title(titles[place])
             if place % _COLUMNS == 0:
                 one.set_ylabel("probability, %")
             if place >= len(pools) - _COLUMNS:
@@ -76,7 +81,9 @@ def _curve(axes: Axes, review: Review, configuration: str, pool: str) -> None:
     labels = {"configuration": configuration, "pool": pool}
     share = 1.0 - np.array(review.labels("profile"))
     amounts = review.array("required_collateral_profile", **labels)
-    lowest = max(share[-1], 5.0 / review.paths)
+    today, chance = review.value("collateral", **labels), review.value("liquidation_probability", **labels)
+    # The far tail of a short would stretch the axis until nothing else can be read.
+    lowest = max(share[-1], 5.0 / review.paths, min(TARGET / 10, chance or 1.0))
     drawn = (share >= lowest) & (amounts > 0.0)
     axes.plot(amounts[drawn], share[drawn], color=appearance.color, linestyle=appearance.line)
     bounds = [review.value(f"required_collateral_{end}", **labels, quantile=1.0 - TARGET) for end in ("lower", "upper")]
@@ -84,13 +91,12 @@ def _curve(axes: Axes, review: Review, configuration: str, pool: str) -> None:
     axes.axhline(TARGET, color=INK, linewidth=0.6)
     required = review.value("required_collateral", **labels, quantile=1.0 - TARGET)
     axes.plot([required], [TARGET], color=INK, marker="|", markersize=8)
-    today, chance = review.value("collateral", **labels), review.value("liquidation_probability", **labels)
     lowest = min(lowest, TARGET / 2)
     if chance > 0.0:
         axes.plot([today], [max(chance, lowest)], color=appearance.color, marker=appearance.marker, markersize=5.5)
     else:
         # Not liquidated on any path: an open mark at the foot.
-        seen = {"color": appearance.color, "marker": appearance.marker, "markerfacecolor": "white"}
+        seen: dict[str, Any] = {"color": appearance.color, "marker": appearance.marker, "markerfacecolor": "white"}
         axes.plot([today], [lowest], markersize=5.5, clip_on=False, **seen)
     axes.set_yscale("log")
     axes.set_ylim(lowest * 0.8, 1.2)
@@ -100,4 +106,3 @@ def _curve(axes: Axes, review: Review, configuration: str, pool: str) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(3))
     axes.xaxis.set_major_formatter(FuncFormatter(compact_money))
     axes.grid(visible=True)
-    axes.set_title(pool_title(configuration, pool))

@@ -8,8 +8,8 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from stresslab.report.charts.marks import dodge, figure_of
-from stresslab.report.formatting import MINUS, shortened
+from stresslab.report.charts.marks import dodge, figure_of, legend_above
+from stresslab.report.formatting import MINUS, distinct
 from stresslab.report.review import BOOKED, CROSS, ISOLATED, ROWS, Review, label
 from stresslab.report.style import INK, MUTED, look, new_figure, style
 
@@ -36,10 +36,12 @@ def figure_liquidation_prices(results: xr.Dataset, axes: Axes | None = None) -> 
     review = Review(results)
     positions = review.positions[:ROWS]
     with style():
+        own = axes is None
         if axes is None:
             axes = new_figure(1.15 + 0.36 * len(positions)).add_subplot()
         moves = [_draw_row(axes, review, position, row) for row, position in enumerate(positions)]
         _finish(axes, positions, max((move for row in moves for move in row), default=0.5))
+        legend_above(axes, own=own)
         return figure_of(axes)
 
 
@@ -85,9 +87,8 @@ def _finish(axes: Axes, positions: list[str], farthest: float) -> None:
     right = min(max(farthest * 1.06, 0.1), FARTHEST * 1.04)
     axes.set_xlim(-min(right, 1.02), right)
     axes.set_ylim(len(positions) - 0.45, -0.55)
-    axes.set_yticks(range(len(positions)), [shortened(position) for position in positions])
+    axes.set_yticks(range(len(positions)), distinct(positions))
     axes.tick_params(axis="y", length=0)
     axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:+.0f}".replace("-", MINUS).replace("+0", "0"))
-    axes.set_xlabel("move from today's mark price, %")
+    axes.set_xlabel("move from today’s mark price, %")
     axes.grid(visible=True, axis="x")
-    axes.legend(loc="lower center", bbox_to_anchor=(0.45, 1.0), ncols=4, columnspacing=1.4)

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 
 from stresslab.report.charts.marks import figure_of
-from stresslab.report.charts.panels import grid_of_panels
-from stresslab.report.formatting import probability, shortened
+from stresslab.report.charts.panels import grid_of_panels, only_below
+from stresslab.report.formatting import distinct
 from stresslab.report.review import BOOKED, CROSS, Review
 from stresslab.report.style import INK, look, new_figure, style
 
@@ -25,7 +25,7 @@ def fanned(review: Review) -> list[tuple[str, str]]:
     booked = [(BOOKED, pool) for pool in review.pools(BOOKED)]
     crossed = [(CROSS, pool) for pool in review.pools(CROSS)]
     same = len(booked) == 1 and review.members(BOOKED, booked[0][1]) == review.members(CROSS, crossed[0][1])
-    return (crossed if same else [*crossed, *booked])[:PANELS]
+    return (booked if same else [*crossed, *booked])[:PANELS]
 
 
 def figure_margin_ratio(results: xr.Dataset, axes: Sequence[Axes] | None = None) -> Figure:
@@ -52,12 +52,13 @@ def figure_margin_ratio(results: xr.Dataset, axes: Sequence[Axes] | None = None)
             panels = [new_figure(3.0).add_subplot()]
         else:
             panels = grid_of_panels(len(pools), 1.75, columns=2)
+        titles = distinct([pool for _, pool in pools])
         for place, ((configuration, pool), one) in enumerate(zip(pools, panels, strict=True)):
             _fan(one, review, configuration, pool)
+            one.set_title("the whole book, all cross" if configuration == CROSS else f"{titles[place]}, as booked")
             if place % 2 == 0:
                 one.set_ylabel("margin ratio (log scale)")
-            if place >= len(pools) - 2:
-                one.set_xlabel("days from today")
+        only_below(panels, 2, "days from today")
         return figure_of(panels[0])
 
 
@@ -80,10 +81,6 @@ def _fan(axes: Axes, review: Review, configuration: str, pool: str) -> None:
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.yaxis.set_minor_locator(FixedLocator([]))
     axes.grid(visible=True, axis="y")
-    title = "the whole book, all cross" if configuration == CROSS else f"{shortened(pool)}, as booked"
-    axes.set_title(title)
-    share, _ = probability(
-        review.estimate("liquidation_probability", configuration=configuration, pool=pool), review.paths
-    )
+    share, _ = review.chance("liquidation_probability", configuration, pool=pool)
     axes.text(0.98, 0.13, f"liquidated: {share}", transform=axes.transAxes, ha="right", va="bottom", fontsize=7.5,
               bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.2, "alpha": 0.85})  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.ticker import NullLocator
@@ -9,11 +11,17 @@ from matplotlib.ticker import NullLocator
 from stresslab.report.style import WIDTH, new_figure
 
 _BELOW = 0.42
-_GAP = 0.38
 
 
 def grid_of_panels(
-    count: int, height: float, *, columns: int = 3, left: float = 0.55, between: float = 0.42, above: float = 0.22
+    count: int,
+    height: float,
+    *,
+    columns: int = 3,
+    left: float = 0.55,
+    between: float = 0.42,
+    above: float = 0.22,
+    gap: float = 0.28,
 ) -> list[Axes]:
     """Axes of a new figure, row by row; belongs inside `style`.
 
@@ -27,8 +35,8 @@ def grid_of_panels(
         Inches of a panel's frame; more where there is a single row.
     columns : int
         Panels in a full row.
-    left, between, above : float
-        Inches left of the first column, between columns, and above the first row.
+    left, between, above, gap : float
+        Inches left of the first column, between columns, above the first row, and between rows.
 
     Returns
     -------
@@ -39,16 +47,26 @@ def grid_of_panels(
     rows = -(-count // columns)
     # A single row has room for taller panels.
     height = 1.6 * height if rows == 1 else height
-    total = above + rows * height + (rows - 1) * _GAP + _BELOW
+    total = above + rows * height + (rows - 1) * gap + _BELOW
     figure = new_figure(total, fitted=False)
     width = (WIDTH - left - 0.1 - (columns - 1) * between) / columns
     panels = []
     for place in range(count):
         row, column = divmod(place, columns)
         x = left + column * (width + between)
-        y = total - above - height - row * (height + _GAP)
+        y = total - above - height - row * (height + gap)
         panels.append(figure.add_axes((x / WIDTH, y / total, width / WIDTH, height / total)))
     return panels
+
+
+def only_below(panels: Sequence[Axes], columns: int, name: str) -> None:
+    """Ticks and name of a common horizontal axis where no panel stands beneath."""
+    columns = min(columns, len(panels))
+    for place, one in enumerate(panels):
+        if place + columns < len(panels):
+            one.tick_params(axis="x", labelbottom=False)
+        else:
+            one.set_xlabel(name)
 
 
 def without_minor_ticks(*axes: Axis) -> None:

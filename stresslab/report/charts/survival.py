@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from stresslab.report.charts.marks import figure_of, percent_tick
-from stresslab.report.charts.panels import grid_of_panels
-from stresslab.report.formatting import shortened
+from stresslab.report.charts.marks import figure_of, legend_above, percent_tick
+from stresslab.report.charts.panels import grid_of_panels, only_below
+from stresslab.report.formatting import distinct
 from stresslab.report.review import CROSS, ISOLATED, ROWS, Review, label
 from stresslab.report.style import look, new_figure, panel, style
 
@@ -34,6 +34,7 @@ def figure_account_survival(results: xr.Dataset, axes: Axes | None = None) -> Fi
     """
     review = Review(results)
     with style():
+        own = axes is None
         if axes is None:
             axes = new_figure(1.9).add_subplot()
         for configuration in review.charted:
@@ -42,7 +43,7 @@ def figure_account_survival(results: xr.Dataset, axes: Axes | None = None) -> Fi
         _finish(axes, review)
         axes.set_ylabel("no pool liquidated, % of paths")
         axes.set_xlabel("days from today")
-        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4, columnspacing=1.6)
+        legend_above(axes, own=own)
         return figure_of(axes)
 
 
@@ -64,17 +65,17 @@ def figure_position_survival(results: xr.Dataset, axes: Sequence[Axes] | None = 
     review = Review(results)
     positions = review.positions[:ROWS]
     with style():
-        panels = grid_of_panels(len(positions), 0.62, above=0.45) if axes is None else list(axes)
+        panels = grid_of_panels(len(positions), 0.68, above=0.45) if axes is None else list(axes)
+        titles = distinct(positions)
         for place, (position, one) in enumerate(zip(positions, panels, strict=True)):
             for configuration in (ISOLATED, CROSS):
                 labels = {"configuration": configuration, "pool": review.pool_of(configuration, position)}
                 _curve(one, review, "survival", labels, look_of=configuration)
             _finish(one, review)
-            one.set_title(shortened(position))
+            one.set_title(titles[place])
             if place % 3 == 0:
                 one.set_ylabel("survival, %")
-            if place >= len(positions) - 3:
-                one.set_xlabel("days")
+        only_below(panels, 3, "days")
         figure = figure_of(panels[0])
         if axes is None:
             handles, names = panels[0].get_legend_handles_labels()
