@@ -90,3 +90,21 @@ def test_links_lead_somewhere(page):
     text = re.sub(r"<!--.*?-->", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
     for target in re.findall(r"\]\(([^)#]+)\)", text):
         assert target.startswith("https://") or (page.parent / target).exists(), target
+
+
+def test_every_pack_has_its_line():
+    lines = [line for line in (ROOT / "docs" / "venues.md").read_text().splitlines() if line.startswith("| `")]
+    told = {name for line in lines for name in re.findall(r"`([\w.-]+)`", line.split("|")[1])}
+    assert {pack.name for pack in sl.shipped_packs()} <= told
+
+
+def test_examples_of_margin_figures_give_what_they_say():
+    (code,) = examples(ROOT / "docs" / "venues.md", "python")
+    values: dict[str, object] = {}
+    for line in code.splitlines():
+        source, _, stated = line.partition("  # ")
+        if stated:
+            expected = float(stated.partition(";")[0].replace(",", ""))
+            assert eval(source, values) == pytest.approx(expected, rel=1e-6)
+        else:
+            exec(source, values)

@@ -10,6 +10,7 @@ from stresslab.documents.fields import LARGEST_AMOUNT, SMALLEST_AMOUNT
 from stresslab.documents.findings import Document, Findings
 from stresslab.documents.names import shown
 from stresslab.documents.places import KeyPath
+from stresslab.venues.contracts import notional as notional_of
 
 
 def marks_by_symbol(positions: Iterable[Position]) -> dict[str, float]:
@@ -48,7 +49,9 @@ def check_marks(document: Document, positions: Sequence[tuple[KeyPath, Position 
         if position is None or first is None:
             continue
         if position.mark_price is None:
-            refusal = notional_problem(position.quantity, first)
+            refusal = notional_problem(
+                position.quantity, first, position.symbol.contract, position.symbol.contract_size
+            )
             if refusal is not None:
                 findings.fault(document, path, *refusal)
         elif position.mark_price != first:
@@ -59,12 +62,15 @@ def check_marks(document: Document, positions: Sequence[tuple[KeyPath, Position 
             findings.notice(document, (*path, "mark_price"), problem, remedy)
 
 
-def notional_problem(quantity: float, price: float) -> tuple[str, str] | None:
+def notional_problem(
+    quantity: float, price: float, contract: str = "linear", contract_size: float = 1.0
+) -> tuple[str, str] | None:
     """What is wrong with the size of a position at a price, as problem and remedy, or None."""
-    notional = abs(quantity) * price
+    notional = notional_of(quantity, price, contract, contract_size)
     if SMALLEST_AMOUNT <= notional <= LARGEST_AMOUNT:
         return None
     side = "below" if notional < SMALLEST_AMOUNT else "above"
     limit = SMALLEST_AMOUNT if notional < SMALLEST_AMOUNT else LARGEST_AMOUNT
     problem = f"a quantity of {quantity:g} at a price of {price:g} has a notional of {notional:g}, {side} {limit:g}"
-    return problem, "check the units of both: the notional is quantity times price, in the account's currency"
+    how = "quantity times price" if contract == "linear" else "contracts times contract size over price"
+    return problem, f"check the units of both: the notional is {how}, in the account's currency"

@@ -56,7 +56,7 @@ def start_prices(
         stated = position.mark_price if position.mark_price is not None else by_symbol.get(position.symbol.name, base)
         # Dividing and multiplying by the same figure would cost a unit in the last place.
         mark = stated if start == base else start * (stated / base)
-        refusal = notional_problem(position.quantity, mark)
+        refusal = notional_problem(position.quantity, mark, position.symbol.contract, position.symbol.contract_size)
         if refusal is not None:
             price = prices.get(position.symbol.underlying)
             findings.fault(*((draft.document, path) if price is None else (document, price[0])), *refusal)

@@ -325,10 +325,63 @@ ROWS = {
         "pack", "[[0, 0.005, 0, 100]]", "[►[0, 0.005, 0]]", ("`tiers`, entry 1, has 3 entries", "at least 4")
     ),
     "no tiers": Row("pack", f"[\n{TIERS}]", "►[]", ("`tiers` has 0 entries",)),
-    "inverse": Row(
-        "pack", '"linear"', '►"inverse"', ('contract "inverse" is not supported yet', 'supported are "linear"')
+    "quanto": Row(
+        "pack", '"linear"', '►"quanto"', ('contract "quanto" is not supported yet', 'supported are "linear", "inverse"')
     ),
     "procedure": Row("pack", '"full"', '►"partial"', ('procedure "partial" is not supported yet', '"full"')),
+    # switches of a rule pack
+    "no contract size": Row(
+        "pack",
+        '"linear"',
+        '"inverse"',
+        ("`contract_size` is missing", "contract_size = 100"),
+        at="[symbols.BTCUSDT]",
+    ),
+    "size of a linear contract": Row(
+        "pack",
+        'contract = "linear"',
+        'contract = "linear"\ncontract_size = ►10',
+        ("linear contract has no `contract_size`", "base units"),
+    ),
+    "unknown trigger": Row(
+        "pack",
+        "[symbols.BTCUSDT]",
+        '[margin]\ntrigger = ►"at_or_blow"\n[symbols.BTCUSDT]',
+        ('`trigger` is "at_or_blow"', 'did you mean "at_or_below"?'),
+    ),
+    "unknown switch": Row(
+        "pack",
+        "[symbols.BTCUSDT]",
+        '[margin]\n►trigge = "below"\n[symbols.BTCUSDT]',
+        ('unknown key "trigge"', '"trigger"'),
+    ),
+    "fee without a price": Row(
+        "pack",
+        "[[0, 0.005, 0, 100]]\n\n[symbols.BTCUSDC",
+        "[[0, 0.005, 0, 100]]\nmargin = { closing_fee_rate = 0.001 }\n\n[symbols.BTCUSDC",
+        ("a closing fee of 0.001", "or neither"),
+        at="[symbols.ETHUSDT]",
+    ),
+    "no size factor": Row(
+        "pack",
+        "[[0, 0.005, 0, 100]]\n\n[symbols.BTCUSDC",
+        '[[0, 0.005, 0, 100]]\nmargin = { tier_rule = "size_slope" }\n\n[symbols.BTCUSDC',
+        ("`size_factor` is missing",),
+        at="[symbols.ETHUSDT]",
+    ),
+    "size factor without its rule": Row(
+        "pack",
+        "[[0, 0.005, 0, 100]]\n\n[symbols.BTCUSDC",
+        "[[0, 0.005, 0, 100]]\nsize_factor = ►0.001\n\n[symbols.BTCUSDC",
+        ('"marginal" has no `size_factor`',),
+    ),
+    "cap without a factor": Row(
+        "pack", 'interval = "8h"', 'interval = "8h"\ncap = "rate"', ("cap of funding",), at="[funding]"
+    ),
+    "step of another procedure": Row(
+        "pack", 'procedure = "full"', 'procedure = "full"\nstep = ►0.5', ('"full" has no `step`',)
+    ),
+    "no step": Row("pack", '"full"', '"steps"', ("`step` is missing", "step = 0.125"), at="[liquidation]"),
     "remainder": Row("pack", '"returned"', '►"forfeit"', ('`remainder` is "forfeit"', 'did you mean "forfeited"?')),
     "fee": Row("pack", "fee_rate = 0.0", "fee_rate = ►1.0", ("`fee_rate` is 1, not below 1",)),
     "effective": Row("pack", "2026-09-30", '►"2026-09-30"', ("`effective` must be a date", "without quotes")),
