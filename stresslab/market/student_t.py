@@ -39,7 +39,10 @@ class Parameters(BaseModel):
     degrees_of_freedom: Annotated[
         float,
         Field(
-            ge=2.5, le=1000.0, description="Degrees of freedom of daily returns; near 2 the variance would be infinite."
+            ge=2.5,
+            le=1000.0,
+            description="Degrees of freedom of daily returns; near 2 the variance would be infinite.",
+            examples=[4.0],
         ),
     ]
 

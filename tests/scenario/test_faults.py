@@ -152,7 +152,11 @@ ROWS = {
         "scenario", 'model = "gbm"', 'model = "gbm"\n►degrees_of_freedom = 4.0', ('unknown key "degrees_of_freedom"',)
     ),
     "missing parameter": Row(
-        "scenario", 'model = "gbm"', 'model = "student_t"', ("`degrees_of_freedom` is missing",), at="[market]"
+        "scenario",
+        'model = "gbm"',
+        'model = "student_t"',
+        ("`degrees_of_freedom` is missing", "add degrees_of_freedom = 4.0 to [market]"),
+        at="[market]",
     ),
     "parameter out of range": Row(
         "scenario",

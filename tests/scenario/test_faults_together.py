@@ -63,7 +63,7 @@ CALIBRATION_ROWS = {
         "calibration",
         "[parameters]\ndegrees_of_freedom = 4.0\n",
         "",
-        ("`degrees_of_freedom` is missing", "add [parameters] with degrees_of_freedom = "),
+        ("`degrees_of_freedom` is missing", "add [parameters] with degrees_of_freedom = 4.0"),
         at="schema",
     ),
     "asset of a name that does not print": Row(
