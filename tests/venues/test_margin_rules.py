@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from stresslab.margin import closed_form
@@ -84,6 +84,8 @@ def test_surplus_vanishes_at_the_liquidation_price(switches, contract, side, val
     quantity = side * (value / entry if contract == "linear" else value * entry)
     if tiers is ONE:
         quantity, value = side * 10.0, notional(10.0, entry, contract)
+    # On the edge of a tier rounding decides which rate is in force, and the two sides may round apart.
+    assume(all(abs(notional(quantity, entry, contract) - floor) > 1e-9 * value for floor in tiers.floors))
     collateral = value / leverage
     terms = (tiers, collateral, contract, rules)
     price = liquidation_price(quantity, entry, tiers, collateral, contract=contract, rules=rules)
