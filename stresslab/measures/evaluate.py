@@ -74,7 +74,7 @@ def evaluate(outcomes: Outcomes, configurations: Sequence[Configuration], axes: 
     outcomes : Outcomes
         Per path.
     configurations : sequence of Configuration
-        In the order of ``outcomes.problem.configuration_stakes``; the first is the one that others are compared with.
+        In the order of ``outcomes.configuration_stakes``; the first is the one that others are compared with.
     axes : Axes
         What the arrays stand along.
 
@@ -88,9 +88,7 @@ def evaluate(outcomes: Outcomes, configurations: Sequence[Configuration], axes: 
         raise ArithmeticError("every path failed: volatility or drift takes prices beyond what single precision holds")
     arrays: Arrays = {}
     accounts = []
-    for row, (configuration, stakes) in enumerate(
-        zip(configurations, outcomes.problem.configuration_stakes, strict=True)
-    ):
+    for row, (configuration, stakes) in enumerate(zip(configurations, outcomes.configuration_stakes, strict=True)):
         for pool, stake in zip(configuration.pools, stakes, strict=True):
             column = axes.pools.index(pool.name)
             for name, value in _pool(outcomes, stake, axes, valid).items():
@@ -131,7 +129,7 @@ def _survival(name: str, liquidation_step: NDArray[np.int32], steps: NDArray[np.
 
 
 def _pool(outcomes: Outcomes, stake: int, axes: Axes, valid: NDArray[np.bool_]) -> dict[str, object]:
-    problem, steps = outcomes.problem, outcomes.steps
+    steps = outcomes.steps
     liquidation_step = outcomes.liquidation_step[stake][valid]
     liquidated = liquidation_step <= steps
     values = _probability("liquidation_probability", liquidated)
@@ -140,7 +138,7 @@ def _pool(outcomes: Outcomes, stake: int, axes: Axes, valid: NDArray[np.bool_]) 
         values |= _probability(f"liquidation_probability_{day}d", within)
     values |= _survival("survival", liquidation_step, np.round(axes.times / outcomes.step))
 
-    required = np.sort(outcomes.required_collateral[problem.layout.stake_pools[stake]][valid])
+    required = np.sort(outcomes.required_collateral[outcomes.stake_pools[stake]][valid])
     values |= _quantiles("required_collateral", required, axes.quantiles)
     values["required_collateral_profile"] = _profile(required, axes.profile)
     values["liquidation_time"] = _times(liquidation_step, axes.quantiles, outcomes)
