@@ -8,7 +8,9 @@ The order of events inside a step is fixed:
 2. A pool whose surplus reached zero inside the step is liquidated there: at the price of the crossing if it is on one
    price, at the geometric middle of the step if it is on several, and at the end of the step where nothing is bridged,
    since the price then jumps (DESIGN section 8).
-3. The ledger is booked: every amount that moved cash stands on one of its lines.
+3. At the hours of funding every open pool pays or receives it, on the notional at the mark at the end of the step; then
+   its margin is tested again, and a pool without surplus is liquidated at that mark (METHODS M10).
+4. The ledger is booked: every amount that moved cash stands on one of its lines.
 
 A loss ends at what the pool owns. What is missing below zero is the insurance draw, on a line of its own.
 """
@@ -22,7 +24,8 @@ import numpy as np
 from jax import Array, lax
 
 from stresslab.margin.account_problem import AccountLayout
-from stresslab.margin.ledger import LINES, Sum, add, post, start_ledger, start_sum
+from stresslab.margin.ledger import Sum, add, post, start_ledger, start_sum
+from stresslab.margin.ledger_lines import LINES
 from stresslab.margin.legs import Legs, PoolGroup, rows_of
 from stresslab.margin.problem import PoolParameters
 from stresslab.market.process import MarketStep
@@ -47,6 +50,21 @@ class Inside(NamedTuple):
     high: Array
 
 
+class Funding(NamedTuple):
+    """Funding at the end of a step.
+
+    Parameters
+    ----------
+    settles : jax.Array
+        Whether a settlement falls on the end of the step, bool scalar.
+    rate : jax.Array
+        Rate of the interval, [asset, path]; longs pay a positive one.
+    """
+
+    settles: Array
+    rate: Array
+
+
 class Account(NamedTuple):
     """State of a configuration's pools.
 
@@ -58,8 +76,10 @@ class Account(NamedTuple):
         Step of the liquidation, [pool, path], int32; 0 today, `NEVER` while the pool is open.
     deficit : jax.Array
         Requirement less unrealized pnl at the end of the last step, [pool, path].
+    funding : jax.Array
+        Funding received so far by the pool if it was never liquidated, [pool, path].
     required : jax.Array
-        Its largest value so far, inside steps too: the required collateral, [pool, path].
+        Largest deficit less funding so far, inside steps too: the required collateral, [pool, path].
     ledger : Sum
         Sums of the ledger's lines, [line, pool, path].
     """
@@ -67,6 +87,7 @@ class Account(NamedTuple):
     cash: Sum
     liquidation_step: Array
     deficit: Array
+    funding: Array
     required: Array
     ledger: Sum
 
@@ -117,6 +138,7 @@ def init(layout: AccountLayout, parameters: PoolParameters, paths: int) -> Accou
         cash=start_sum(cash),
         liquidation_step=jnp.full(deficit.shape, NEVER),
         deficit=deficit,
+        funding=jnp.zeros_like(deficit),
         required=deficit,
         ledger=start_ledger(len(layout.pools), paths),
     )
@@ -131,6 +153,7 @@ def step(
     inside: Inside,
     pool_bridge: Array,
     number: Array,
+    funding: Funding | None,
 ) -> Account:
     """Take a configuration through one step, in the order that the module's text states.
 
@@ -148,6 +171,8 @@ def step(
         Uniforms for the least surplus of pools on several prices, [stream, path].
     number : jax.Array
         Number of the step, from 1, int32 scalar.
+    funding : Funding or None
+        None where no funding is paid.
     """
     legs = _legs(layout, parameters)
     ratio = jnp.exp(rows_of(market.log_price, legs.assets))
@@ -167,7 +192,17 @@ def step(
 
     # Most steps of a block liquidate nothing, so what a liquidation leaves is worked out only when there is one.
     account = lax.cond(liquidated.any(), settle, lambda: account)
-    return account._replace(deficit=deficit, required=jnp.maximum(account.required, worst))
+    account = account._replace(deficit=deficit, required=jnp.maximum(account.required, worst - account.funding))
+    if funding is None:
+        return account
+
+    def pay() -> Account:
+        assert funding is not None
+        rate = rows_of(funding.rate, legs.assets)
+        return _pay_funding(parameters, account, legs.pooled(-legs.side * notional * rate), legs, pnl, notional, number)
+
+    paid: Account = lax.cond(funding.settles, pay, lambda: account)
+    return paid
 
 
 def margin_ratios(layout: AccountLayout, parameters: PoolParameters, account: Account, log_price: Array) -> Array:
@@ -205,6 +240,30 @@ def finalize(
         drift=change - lines.sum(axis=0),
         failed=~(finite[0] & finite[1] & finite[2]),
     )
+
+
+def _pay_funding(
+    parameters: PoolParameters,
+    account: Account,
+    received: Array,
+    legs: Legs,
+    pnl: Array,
+    notional: Array,
+    number: Array,
+) -> Account:
+    """Settle funding, then test margin at the mark."""
+    is_open = account.liquidation_step == NEVER
+    booked = jnp.where(is_open, received, 0.0)
+    funding = account.funding + received
+    account = account._replace(
+        cash=add(account.cash, booked),
+        funding=funding,
+        required=jnp.maximum(account.required, account.deficit - funding),
+        ledger=post(account.ledger, {"funding": booked}),
+    )
+    cash = account.cash.value
+    liquidated = is_open & (cash <= account.deficit)
+    return _liquidate(parameters, account, liquidated, cash + legs.pooled(pnl), legs.pooled(notional), number)
 
 
 def _legs(layout: AccountLayout, parameters: PoolParameters) -> Legs:

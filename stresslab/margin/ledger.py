@@ -12,14 +12,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
-# Positive amounts raise the pool's equity. Fees, forfeits and slippage are never positive, insurance draws never
-# negative.
-LINES = (
-    "price_pnl",
-    "liquidation_fee",
-    "forfeit",
-    "insurance_draw",
-)
+from stresslab.margin.ledger_lines import LINES
 
 
 class Sum(NamedTuple):

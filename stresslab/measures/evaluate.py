@@ -95,7 +95,7 @@ def evaluate(outcomes: Outcomes, configurations: Sequence[Configuration], axes: 
                 _place(arrays, name, (len(configurations), len(axes.pools)), (row, column), value)
         paths = _account_paths(outcomes, configuration, stakes, valid)
         accounts.append(paths)
-        for name, value in _account(paths, outcomes.step, axes).items():
+        for name, value in (_account(paths, outcomes.step, axes) | _ledger(outcomes, row, valid)).items():
             _place(arrays, name, (len(configurations),), (row,), value)
     for row, account in enumerate(accounts):
         for name, value in differences(account, accounts[0], axes.levels).items():
@@ -214,6 +214,15 @@ def _account_paths(
         loss=-outcomes.profit[rows][:, valid].sum(axis=0, dtype=np.float64),
         steps=outcomes.steps,
     )
+
+
+def _ledger(outcomes: Outcomes, configuration: int, valid: NDArray[np.bool_]) -> dict[str, object]:
+    """Mean of every line of an account's ledger; missing for a configuration that keeps none."""
+    lines = np.full((outcomes.ledger.shape[1], 3), np.nan)
+    if configuration in outcomes.accounts:
+        ledger = outcomes.ledger[outcomes.accounts.index(configuration)][:, valid]
+        lines[:] = [mean_with_bounds(line.astype(np.float64)) for line in ledger]
+    return dict(zip(("expected_ledger", "expected_ledger_lower", "expected_ledger_upper"), lines.T, strict=True))
 
 
 def _account(paths: AccountPaths, step: float, axes: Axes) -> dict[str, object]:

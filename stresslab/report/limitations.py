@@ -46,12 +46,7 @@ def limitations(review: Review) -> list[Limitation]:
             "Intervals are too narrow; the estimates may lie on either side.",
             "either way",
         ),
-        Limitation(
-            "Funding is not simulated",
-            "No funding payment is made or received over the horizon.",
-            "Understates risk where the book pays funding, overstates it where it receives.",
-            "either way",
-        ),
+        _funding(review),
         Limitation(
             "One price",
             "The mark price moves with the price of the underlying: index, mark and last price do not part, and the "
@@ -81,6 +76,23 @@ def limitations(review: Review) -> list[Limitation]:
         _sampling(review),
         _grid(review),
     ]
+
+
+def _funding(review: Review) -> Limitation:
+    funding = json.loads(review.results.attrs["resolved_scenario"])["market"]["funding"]
+    if funding is None:
+        return Limitation(
+            "Funding is not simulated",
+            "No funding payment is made or received over the horizon.",
+            "Understates risk where the book pays funding, overstates it where it receives.",
+            "either way",
+        )
+    return Limitation(
+        "Funding follows a model",
+        f"Funding is settled every {24 * funding['interval']:g} h out of each pool's collateral, at a rate whose "
+        "premium reverts to its mean and starts there.",
+        "Understates risk where premiums stay extreme for longer than the model's half-life.",
+    )
 
 
 def _prices(review: Review) -> list[Limitation]:

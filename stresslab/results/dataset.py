@@ -12,6 +12,7 @@ import xarray as xr
 
 import stresslab
 from stresslab.margin.explanation import explain
+from stresslab.margin.ledger_lines import LINES
 from stresslab.measures.evaluate import Arrays, Axes, axes_of, evaluate
 from stresslab.results.variables import LEVELS, PROFILE, QUANTILES, REVIEW_DAYS, VARIABLES, Variable, companions
 from stresslab.scenario.resolution import identity, resolved
@@ -82,6 +83,7 @@ def _coordinates(scenario: Scenario, axes: Axes) -> dict[str, Any]:
         "configuration": [configuration.name for configuration in scenario.configurations],
         "pool": list(axes.pools),
         "position": [position.id for position in scenario.book.positions],
+        "ledger_line": list(LINES),
         "asset": list(scenario.market.assets),
         "other_asset": list(scenario.market.assets),
         "time": ("time", axes.times, {"units": "day", "long_name": "Time from today"}),

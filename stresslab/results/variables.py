@@ -143,6 +143,14 @@ def _estimates() -> list[Variable]:
             "expected_pnl", _CONFIGURATION, "money", "positive = gain", "Mean change of the account's value.", _NORMAL
         ),
         Variable(
+            "expected_ledger",
+            ("configuration", "ledger_line"),
+            "money",
+            "positive = raises equity",
+            "Mean sum of a line of the account's ledger over the horizon; missing where nothing acts on the account.",
+            _NORMAL,
+        ),
+        Variable(
             "expected_liquidation_loss",
             _POOL,
             "money",

@@ -29,6 +29,7 @@ from stresslab.documents.reading import (
     reference_at,
 )
 from stresslab.scenario.configuration_reading import PlacedPool, build_configurations, read_configurations
+from stresslab.scenario.funding_reading import read_funding
 from stresslab.scenario.market_reading import complete_market, read_market
 from stresslab.scenario.scenario import Scenario
 from stresslab.scenario.start_prices import start_prices
@@ -97,6 +98,11 @@ def scenario_from(
         return None
     starts, positions = start_prices(document, market.prices, draft, findings)
     specification = complete_market(market, starts, findings) if starts else None
+    funding_at = (*market.at, "funding")
+    if document.at(funding_at) is not None and starts and grid is not None:
+        interval = None if draft.book is None else draft.book.venue.funding_interval
+        funding = read_funding(document, funding_at, list(starts), interval, grid.step, findings)
+        specification = None if specification is None else replace(specification, funding=funding)
     if len(findings.faults) > before or head is None or grid is None or specification is None or draft.book is None:
         return None
     book = replace(draft.book, positions=positions)

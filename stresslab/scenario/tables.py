@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field, SkipValidation
 from stresslab.documents.fields import TABLE, Amount, Drift, Duration, Name, SchemaNumber, Volatility
 from stresslab.market.correlation import CorrelationTable
 from stresslab.market.models import MODELS
+from stresslab.scenario.funding_reading import FundingTable
 
 MOST_PATHS = 1_000_000_000
 LARGEST_SEED = 2**63 - 1
@@ -49,6 +50,9 @@ class MarketTable(BaseModel):
             examples=["binance-spot-eight-2024-06"],
         ),
     ] = None
+    funding: SkipValidation[FundingTable | None] = Field(
+        default=None, description="Funding payments; without this table none are made."
+    )
     assets: SkipValidation[dict[str, AssetTable]] = Field(
         default={}, description="Figures by asset; beside a calibration they take its figures' place."
     )

@@ -16,6 +16,7 @@ from stresslab.margin.account_problem import AccountLayout
 from stresslab.margin.pool_engine import Outcome
 from stresslab.margin.problem import Layout, PoolParameters
 from stresslab.market import noise
+from stresslab.market.funding import Funding
 
 # Chosen by measurement: a block of this many paths stays in the cache. It belongs to a run's identity.
 BLOCK_WIDTH = 1024
@@ -50,11 +51,13 @@ class Streams(NamedTuple):
     """Keys of all draws, uint32, [stream, 2]: the process's own, and one for each pool on several prices.
 
     Those of pools in the pool engine and in the account engine stand apart; a pool in both has the same key in both.
+    The premiums of funding have keys where funding is paid.
     """
 
     process: Array
     pools: Array
     accounts: Array | None = None
+    funding: Array | None = None
 
 
 class BlockResult(NamedTuple):
@@ -85,6 +88,7 @@ def simulate_block(
     grid: Grid,
     first_path: Array,
     accounts: tuple[PoolParameters, ...] = (),
+    funding: Funding | None = None,
     *,
     account_layouts: tuple[AccountLayout, ...] = (),
 ) -> BlockResult:
@@ -102,12 +106,14 @@ def simulate_block(
         uint32 scalar.
     accounts, account_layouts : tuple of PoolParameters, tuple of AccountLayout
         The configurations that the account engine takes, on the same paths.
+    funding : Funding, optional
+        Where funding is paid; it reaches the accounts alone.
     """
     path = first_path + jnp.arange(BLOCK_WIDTH, dtype=jnp.uint32)
     problems = tuple(zip(account_layouts, accounts, strict=True))
 
     def step(index: Array, carry: Any) -> Any:
-        state, account, histories = carry
+        state, premium, account, histories = carry
         counter = noise.Counter(path, index.astype(jnp.uint32))
         draws = process.draw(streams.process, counter)
         state, market = process.step(state, draws, grid.dt)
@@ -117,14 +123,20 @@ def simulate_block(
             assert streams.accounts is not None, "accounts come with keys for their pools"
             inside = account_engine.inside_of_step(market, draws.bridge)
             bridge = noise.uniform(noise.words(streams.accounts, counter)[0])
+            payment = None
+            if funding is not None:
+                assert streams.funding is not None, "funding comes with keys for its premiums"
+                premium = funding.step(premium, market, streams.funding, counter)
+                settles = (index + 1) % funding.interval == 0
+                payment = account_engine.Funding(settles, funding.rate(premium))
             histories = tuple(
-                account_engine.step(*problem, history, market, inside, bridge, index + 1)
+                account_engine.step(*problem, history, market, inside, bridge, index + 1, payment)
                 for problem, history in zip(problems, histories, strict=True)
             )
-        return state, account, histories
+        return state, premium, account, histories
 
     def snapshot(carry: Any, bounds: tuple[Array, Array]) -> tuple[Any, Array]:
-        state, account, histories = lax.fori_loop(bounds[0], bounds[1], step, carry)
+        state, premium, account, histories = lax.fori_loop(bounds[0], bounds[1], step, carry)
         prices = process.log_price(state)
         ratios = [pool_engine.margin_ratios(layout, parameters, account, prices, bounds[1])]
         ratios += [
@@ -132,13 +144,16 @@ def simulate_block(
             for problem, history in zip(problems, histories, strict=True)
         ]
         bins = jnp.ceil(jnp.log(jnp.concatenate(ratios)) / _BIN_WIDTH)
-        return (state, account, histories), jnp.clip(bins, 0, RATIO_BINS - 1).astype(jnp.uint8)
+        return (state, premium, account, histories), jnp.clip(bins, 0, RATIO_BINS - 1).astype(jnp.uint8)
 
     state = process.init(BLOCK_WIDTH)
+    premium = None if funding is None else funding.init(BLOCK_WIDTH)
     account = pool_engine.init(layout, parameters, BLOCK_WIDTH)
     histories = tuple(account_engine.init(*problem, BLOCK_WIDTH) for problem in problems)
     starts = jnp.concatenate([jnp.zeros(1, jnp.int32), grid.snapshots[:-1]])
-    (state, account, histories), bins = lax.scan(snapshot, (state, account, histories), (starts, grid.snapshots))
+    (state, _, account, histories), bins = lax.scan(
+        snapshot, (state, premium, account, histories), (starts, grid.snapshots)
+    )
     prices, steps = process.log_price(state), grid.snapshots[-1]
     return BlockResult(
         pool_engine.finalize(layout, parameters, account, prices, steps),

@@ -63,6 +63,8 @@ def estimate(scenario: Scenario, *, threads: int | None = None) -> Estimate:
         outcomes.liquidation_step,
         outcomes.profit,
         outcomes.insurance_draw,
+        outcomes.ledger,
+        outcomes.ledger_drift,
         outcomes.log_price,
         outcomes.failed,
     )

@@ -14,9 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stresslab.margin.account_problem import AccountProblem, build_accounts
-from stresslab.margin.ledger import LINES
+from stresslab.margin.ledger_lines import LINES
 from stresslab.margin.problem import Bridge, Problem, build_problem
 from stresslab.market import noise
+from stresslab.market.funding import build as build_funding
+from stresslab.market.funding import streams as funding_streams
 from stresslab.market.models import MODELS
 from stresslab.scenario.scenario import Scenario
 from stresslab.simulation.outcomes import Outcomes
@@ -71,7 +73,9 @@ def simulate(
     from stresslab.simulation import block
 
     book, assets = scenario.book, scenario.market.assets
-    acting = tuple(range(len(scenario.configurations))) if every_account else ()
+    funding = build_funding(scenario.market, scenario.step)
+    everything = every_account or funding is not None
+    acting = tuple(range(len(scenario.configurations))) if everything else ()
     resting = [each for place, each in enumerate(scenario.configurations) if place not in acting]
     problem = build_problem(book, resting, assets, bridge=bridge)
     accounts, account_streams = build_accounts(
@@ -83,6 +87,7 @@ def simulate(
         np.asarray(noise.stream_keys(scenario.seed, model.streams(scenario.market.assets))),  # type: ignore[arg-type]
         np.asarray(noise.stream_keys(scenario.seed, problem.several_streams)),  # type: ignore[arg-type]
         np.asarray(noise.stream_keys(scenario.seed, account_streams)) if accounts else None,  # type: ignore[arg-type]
+        np.asarray(noise.stream_keys(scenario.seed, funding_streams(assets))) if funding else None,  # type: ignore[arg-type]
     )
     snapshots = snapshot_steps(scenario.steps, scenario.step)
     grid = block.Grid(np.float32(scenario.step / DAYS_PER_YEAR), snapshots)  # type: ignore[arg-type]
@@ -97,13 +102,16 @@ def simulate(
         grid,
         np.uint32(0),
         account_parameters,
+        funding,
         account_layouts=tuple(account.layout for account in accounts),
     ).compile()
     compile_seconds = time.perf_counter() - started
     logger.info("compiled in %.1f s", compile_seconds)
 
     def work(first: int) -> tuple[Arrays, NDArray[np.int64]]:
-        result: BlockResult = compiled(problem.parameters, process, streams, grid, np.uint32(first), account_parameters)
+        result: BlockResult = compiled(
+            problem.parameters, process, streams, grid, np.uint32(first), account_parameters, funding
+        )
         arrays = _joined(accounts, *jax.tree.map(np.asarray, (result.outcome, result.accounts)))
         counted = ~arrays["failed"]
         counted[scenario.paths - first :] = False
@@ -173,7 +181,8 @@ def _above_edges(bins: NDArray[np.uint8]) -> NDArray[np.int64]:
     rows = bins.reshape(-1, bins.shape[-1])
     places = rows + bin_count * np.arange(len(rows), dtype=np.int64)[:, None]
     counts = np.bincount(places.ravel(), minlength=len(rows) * bin_count).reshape(*bins.shape[:2], bin_count)
-    return bins.shape[-1] - np.cumsum(counts, axis=-1)[..., :-1]
+    above: NDArray[np.int64] = bins.shape[-1] - np.cumsum(counts, axis=-1)[..., :-1]
+    return above
 
 
 _BY_POOL = ("required_collateral", "liquidation_step", "profit", "insurance_draw")

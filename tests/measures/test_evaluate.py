@@ -69,7 +69,7 @@ OUTCOMES = Outcomes(
     liquidation_step=with_failure(LIQUIDATION_STEP, 0, np.int32),
     profit=with_failure(PROFIT, np.nan, np.float32),
     insurance_draw=with_failure(INSURANCE_DRAW, np.nan, np.float32),
-    ledger=np.empty((0, 1, 9), np.float32),
+    ledger=np.empty((0, 5, 9), np.float32),
     ledger_drift=np.empty((0, 9), np.float32),
     log_price=np.zeros((1, 9), np.float32),
     failed=np.arange(9) == FAILED_AT,

@@ -41,7 +41,36 @@ def third(identifier: str) -> str:
     return f"\n[[position]]\nid = {identifier}\n{figures}"
 
 
+def funding(text: str) -> str:
+    """A table of funding behind the assets, which ends with a line of its own."""
+    return f'[market.funding]\npremium_deviation = 0.0003\npremium_half_life = "12h"\n{text}\n\n[market.correlation]'
+
+
 ROWS = {
+    # scenario: funding
+    "funding off the grid": Row(
+        "scenario",
+        "[market.correlation]",
+        funding('interval = ►"90m"'),
+        ("settles every 90m", "no whole number of steps of 1h", "divides the interval"),
+    ),
+    "funding of no time": Row("scenario", "[market.correlation]", funding('interval = ►"0h"'), ("lasts no time",)),
+    "funding of a stranger": Row(
+        "scenario",
+        "[market.correlation]",
+        funding("[market.funding.assets]\nETC = ►{ premium_mean = 0.0001 }"),
+        ('holds nothing on "ETC"', 'did you mean "ETH"'),
+    ),
+    "funding correlated beyond 1": Row(
+        "scenario", "[market.correlation]", funding("price_correlation = ►1.5"), ("above 1", "at most 1")
+    ),
+    "funding without size": Row(
+        "scenario",
+        "[market.correlation]",
+        '[market.funding]\npremium_half_life = "12h"\n\n[market.correlation]',
+        ("`premium_deviation` is missing", "0.0003"),
+        at="[market.funding]",
+    ),
     # scenario: keys and types
     "schema": Row("scenario", "schema = 1", "schema = ►2", ("schema number 2 is not known", "schema = 1")),
     "schema as text": Row("scenario", "schema = 1", 'schema = ►"1"', ("whole number", "write 1, without quotes")),

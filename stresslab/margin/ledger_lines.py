@@ -1,0 +1,12 @@
+"""Names of the ledger's lines."""
+
+from __future__ import annotations
+
+# Positive amounts raise the pool's equity. Fees and forfeits are never positive, insurance draws never negative.
+LINES = (
+    "price_pnl",
+    "funding",
+    "liquidation_fee",
+    "forfeit",
+    "insurance_draw",
+)
