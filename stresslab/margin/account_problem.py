@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stresslab.book.policies import TopUp
+from stresslab.margin.policies import top_up
 from stresslab.margin.problem import Bridge, PoolParameters, build_problem
 
 if TYPE_CHECKING:
@@ -35,6 +37,8 @@ class AccountLayout:
         How many pools are on one price.
     streams : tuple of int
         Row of the bridge draws of each pool on several prices.
+    served : tuple of int
+        Pools in the configuration's own order, in which money is handed out.
     """
 
     bridge: Bridge
@@ -42,6 +46,22 @@ class AccountLayout:
     pools: tuple[tuple[int, ...], ...]
     single_pools: int
     streams: tuple[int, ...]
+    served: tuple[int, ...]
+
+
+class AccountParameters(NamedTuple):
+    """The numbers of a configuration's account.
+
+    Parameters
+    ----------
+    positions : PoolParameters
+        Positions and pools; its stakes are the layout's pools, and it has no watches.
+    top_up : stresslab.margin.policies.top_up.Parameters or None
+        None where the configuration has no such policy.
+    """
+
+    positions: PoolParameters
+    top_up: top_up.Parameters | None
 
 
 @dataclass(frozen=True)
@@ -52,8 +72,8 @@ class AccountProblem:
     ----------
     layout : AccountLayout
         What is compiled in.
-    parameters : PoolParameters
-        What may change without compiling again; its stakes are the layout's pools, and it has no watches.
+    parameters : AccountParameters
+        What may change without compiling again.
     order : tuple of int
         Place in the configuration of each of the layout's pools.
     collaterals : numpy.ndarray
@@ -61,13 +81,18 @@ class AccountProblem:
     """
 
     layout: AccountLayout
-    parameters: PoolParameters
+    parameters: AccountParameters
     order: tuple[int, ...]
     collaterals: NDArray[np.float64]
 
 
 def build_accounts(
-    book: Book, configurations: Sequence[Configuration], assets: Sequence[str], *, bridge: Bridge = "every_pool"
+    book: Book,
+    configurations: Sequence[Configuration],
+    assets: Sequence[str],
+    step: float,
+    *,
+    bridge: Bridge = "every_pool",
 ) -> tuple[tuple[AccountProblem, ...], tuple[str, ...]]:
     """Arrange configurations for the account engine.
 
@@ -79,6 +104,8 @@ def build_accounts(
         Partitions of its positions.
     assets : sequence of str
         Underlyings in the order of the market's asset axis.
+    step : float
+        Length of a step in days.
     bridge : {"every_pool", "single_price", "none"}
         See `AccountLayout`.
 
@@ -104,10 +131,13 @@ def build_accounts(
             pools=tuple(problem.pools[row] for row in rows),
             single_pools=len(problem.layout.single_pools),
             streams=tuple(streams.setdefault(name, len(streams)) for name in names),
+            served=tuple(order.index(place) for place in range(len(order))),
         )
         parameters = problem.parameters._replace(
             membership=np.asarray(problem.parameters.membership)[rows],  # type: ignore[arg-type]
             collateral=np.asarray(collaterals[:, None], np.float32),  # type: ignore[arg-type]
         )
-        problems.append(AccountProblem(layout, parameters, tuple(order), collaterals))
+        top_ups = [top_up.build(policy, step) for policy in configuration.policies if isinstance(policy, TopUp)]
+        acting = AccountParameters(parameters, top_ups[0] if top_ups else None)
+        problems.append(AccountProblem(layout, acting, tuple(order), collaterals))
     return tuple(problems), tuple(streams)

@@ -28,9 +28,10 @@ from stresslab.documents.reading import (
     open_document,
     reference_at,
 )
-from stresslab.scenario.configuration_reading import PlacedPool, build_configurations, read_configurations
+from stresslab.scenario.configuration_reading import ReadConfiguration, build_configurations, read_configurations
 from stresslab.scenario.funding_reading import read_funding
 from stresslab.scenario.market_reading import complete_market, read_market
+from stresslab.scenario.policy_reading import read_policies
 from stresslab.scenario.scenario import Scenario
 from stresslab.scenario.start_prices import start_prices
 from stresslab.scenario.tables import Paths, ScenarioFile, Seed
@@ -92,7 +93,8 @@ def scenario_from(
     grid = read_time_grid(document, findings)
     if grid is not None and market is not None and market.model is not None:
         check_model_step(document, market.model, grid, findings)
-    read = read_configurations(document, (key_meant(document.data, "configuration", known),), draft, findings)
+    policies = read_policies(document, (key_meant(document.data, "policy", known),), findings)
+    read = read_configurations(document, (key_meant(document.data, "configuration", known),), draft, policies, findings)
     _check_analysis(document, (key_meant(document.data, "analysis", known),), findings)
     if draft is None or market is None:
         return None
@@ -151,12 +153,12 @@ def _warn_of_liquidated_pools(
     draft: BookDraft,
     book: Book,
     configurations: tuple[Configuration, ...],
-    read: list[tuple[str, list[PlacedPool]]],
+    read: list[ReadConfiguration],
     findings: Findings,
 ) -> None:
     """A pool without surplus today is liquidated at once: no fault, but worth a warning (DESIGN 8)."""
-    places = {pool: path for _, pools in read for path, pool in pools}
-    named = {name for name, _ in read}
+    places = {pool: path for each in read for path, pool in each.pools}
+    named = {each.name for each in read}
     seen = set()
     for configuration in configurations:
         for pool in configuration.pools:

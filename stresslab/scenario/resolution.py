@@ -124,4 +124,10 @@ def _configuration(configuration: Configuration, book: Book) -> dict[str, Any]:
         }
         for pool in configuration.pools
     ]
-    return {"name": configuration.name, "pools": pools, "idle_cash": configuration.idle_cash}
+    policies = [{"kind": type(policy).__name__, **vars(policy)} for policy in configuration.policies]
+    return {
+        "name": configuration.name,
+        "pools": pools,
+        "idle_cash": configuration.idle_cash,
+        "policies": policies,
+    }

@@ -10,6 +10,7 @@ from stresslab.documents.fields import TABLE, Amount, Drift, Duration, Name, Sch
 from stresslab.market.correlation import CorrelationTable
 from stresslab.market.models import MODELS
 from stresslab.scenario.funding_reading import FundingTable
+from stresslab.scenario.policy_reading import TopUpTable
 
 MOST_PATHS = 1_000_000_000
 LARGEST_SEED = 2**63 - 1
@@ -79,8 +80,15 @@ class ConfigurationTable(BaseModel):
     name: Annotated[Name, Field(description="Unique name of the configuration.", examples=["hedge pooled"])]
     pools: Annotated[
         SkipValidation[list[PoolTable]],
-        Field(description="The pools, at least one.", json_schema_extra={"minItems": 1}),
-    ]
+        Field(description="The pools, at least one; needed without `like`.", json_schema_extra={"minItems": 1}),
+    ] = []
+    like: Annotated[
+        Name | None,
+        Field(description="Instead of pools: the configuration whose pools it takes.", examples=["as_booked"]),
+    ] = None
+    policies: Annotated[
+        list[Name], Field(description="Names of the policies that act on it.", examples=[["desk reserve"]])
+    ] = []
 
 
 class ScenarioFile(BaseModel):
@@ -97,6 +105,9 @@ class ScenarioFile(BaseModel):
     market: SkipValidation[MarketTable]
     configuration: SkipValidation[list[ConfigurationTable]] = Field(
         default=[], description="Further configurations beside as_booked, all_isolated and all_cross."
+    )
+    policy: SkipValidation[list[TopUpTable]] = Field(
+        default=[], description="Policies that configurations switch on by name."
     )
     analysis: SkipValidation[dict[str, Any]] = Field(
         default={},

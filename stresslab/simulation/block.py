@@ -12,7 +12,8 @@ from jax import Array, lax
 
 from stresslab.margin import account_engine, pool_engine
 from stresslab.margin.account_engine import AccountOutcome
-from stresslab.margin.account_problem import AccountLayout
+from stresslab.margin.account_problem import AccountLayout, AccountParameters
+from stresslab.margin.crossings import inside_of_step
 from stresslab.margin.pool_engine import Outcome
 from stresslab.margin.problem import Layout, PoolParameters
 from stresslab.market import noise
@@ -87,7 +88,7 @@ def simulate_block(
     streams: Streams,
     grid: Grid,
     first_path: Array,
-    accounts: tuple[PoolParameters, ...] = (),
+    accounts: tuple[AccountParameters, ...] = (),
     funding: Funding | None = None,
     *,
     account_layouts: tuple[AccountLayout, ...] = (),
@@ -104,7 +105,7 @@ def simulate_block(
         Draws and steps.
     first_path : jax.Array
         uint32 scalar.
-    accounts, account_layouts : tuple of PoolParameters, tuple of AccountLayout
+    accounts, account_layouts : tuple of AccountParameters, tuple of AccountLayout
         The configurations that the account engine takes, on the same paths.
     funding : Funding, optional
         Where funding is paid; it reaches the accounts alone.
@@ -121,7 +122,7 @@ def simulate_block(
         account = pool_engine.step(layout, parameters, account, market, draws.bridge, pool_bridge)
         if problems:
             assert streams.accounts is not None, "accounts come with keys for their pools"
-            inside = account_engine.inside_of_step(market, draws.bridge)
+            inside = inside_of_step(market, draws.bridge)
             bridge = noise.uniform(noise.words(streams.accounts, counter)[0])
             payment = None
             if funding is not None:

@@ -75,11 +75,11 @@ def simulate(
     book, assets = scenario.book, scenario.market.assets
     funding = build_funding(scenario.market, scenario.step)
     everything = every_account or funding is not None
-    acting = tuple(range(len(scenario.configurations))) if everything else ()
+    acting = tuple(place for place, each in enumerate(scenario.configurations) if everything or each.policies)
     resting = [each for place, each in enumerate(scenario.configurations) if place not in acting]
     problem = build_problem(book, resting, assets, bridge=bridge)
     accounts, account_streams = build_accounts(
-        book, [scenario.configurations[place] for place in acting], assets, bridge=bridge
+        book, [scenario.configurations[place] for place in acting], assets, scenario.step, bridge=bridge
     )
     model = MODELS[scenario.market.model]
     process = model.build(scenario.market, scenario.step)

@@ -101,7 +101,7 @@ def test_a_liquidated_long_books_price_fee_and_forfeit_by_hand():
         outcomes = simulate(question, every_account=True)
         gone = outcomes.liquidation_step[0] <= outcomes.steps
         assert 300 < gone.sum() < 500
-        price, funding, fees, kept, draw = outcomes.ledger[0][:, gone]
+        price, funding, fees, kept, draw, _ = outcomes.ledger[0][:, gone]
         assert (funding == 0.0).all()
         np.testing.assert_allclose(price, -0.095477387, atol=2e-7)
         np.testing.assert_allclose(fees, -fee * 0.904522613, atol=2e-7)

@@ -69,7 +69,7 @@ OUTCOMES = Outcomes(
     liquidation_step=with_failure(LIQUIDATION_STEP, 0, np.int32),
     profit=with_failure(PROFIT, np.nan, np.float32),
     insurance_draw=with_failure(INSURANCE_DRAW, np.nan, np.float32),
-    ledger=np.empty((0, 5, 9), np.float32),
+    ledger=np.empty((0, 6, 9), np.float32),
     ledger_drift=np.empty((0, 9), np.float32),
     log_price=np.zeros((1, 9), np.float32),
     failed=np.arange(9) == FAILED_AT,
@@ -284,10 +284,10 @@ def test_margin_ratios_read_off_counts_are_as_near_as_stated():
         ratio_edges=RATIO_EDGES,
         ratio_counts=np.broadcast_to(counts, (2, 5, counts.size)),
         failed=np.zeros(4_000, bool),
-        **{
-            name: np.zeros((5, 4_000), getattr(OUTCOMES, name).dtype)
-            for name in ("required_collateral", "liquidation_step", "profit", "insurance_draw")
-        },
+        required_collateral=np.zeros((3, 4_000), np.float32),
+        liquidation_step=np.zeros((5, 4_000), np.int32),
+        profit=np.zeros((5, 4_000), np.float32),
+        insurance_draw=np.zeros((5, 4_000), np.float32),
     )
     estimates = evaluate(outcomes, CONFIGURATIONS, axes())["margin_ratio"][0, 0, 1]
     exact = np.quantile(ratios, QUANTILES, method="inverted_cdf")

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import NormalDist
 
+from stresslab.book.configuration import Configuration
+from stresslab.book.policies import TopUp
 from stresslab.scenario.scenario import Scenario
 from tests.oracles.twin import Pool, Step, highest, lowest, marginal_rate, requirement, uniforms
 
@@ -62,7 +64,9 @@ class AccountPool(Pool):
         """Open the books at today's marks."""
         self.today = [0.0] * len(self.scenario.market.assets)
         self.cash, self.closed = self.collateral, 0
-        self.lines = dict.fromkeys(("price_pnl", "funding", "liquidation_fee", "forfeit", "insurance_draw"), 0.0)
+        self.lines = dict.fromkeys(
+            ("price_pnl", "funding", "liquidation_fee", "forfeit", "insurance_draw", "transfers"), 0.0
+        )
         self.is_open, self.distance, self.received = True, math.inf, 0.0
         self.required_most = self.deficit(self.today)
 
@@ -140,19 +144,11 @@ class AccountPool(Pool):
         if self.is_open:
             self.book("funding", amount)
 
-    def run(self, steps: Sequence[Step], rates: Sequence[list[float] | None], path: int) -> AccountResult:
-        """Take the pool through one path."""
-        self.start()
-        before = self.cash + self.profit(self.today)
-        self.test_margin(0, self.today)
-        for index, step in enumerate(steps):
-            self.inside(step, path, index)
-            settled = rates[index]
-            if settled is not None:
-                self.pay(settled, step.end)
-                self.test_margin(index + 1, step.end)
+    def result(self, steps: Sequence[Step]) -> AccountResult:
+        """Close the books at the horizon."""
+        before = self.collateral + self.profit(self.today)
         unrealized = self.profit(steps[-1].end) if self.is_open else 0.0
-        value = self.cash + unrealized
+        value = self.cash + unrealized - self.lines["transfers"]
         # The line holds what was realized; what is still open belongs to it too, and what was earned before today not.
         self.lines["price_pnl"] += unrealized - self.profit(self.today)
         return AccountResult(
@@ -162,3 +158,72 @@ class AccountPool(Pool):
             lines=self.lines,
             distance=self.distance,
         )
+
+
+class Reserve:
+    """A desk that tops up: one purse, and what is on its way to each pool."""
+
+    def __init__(self, policy: TopUp, step: float, pools: Sequence[AccountPool]) -> None:
+        self.policy, self.left, self.pools = policy, policy.reserve, pools
+        self.delay = math.ceil(policy.delay / step - 1e-9)
+        self.sent = [0.0] * len(pools)
+        self.on_its_way: list[tuple[float, int] | None] = [None] * len(pools)
+
+    def receive(self, number: int) -> None:
+        """What is due arrives; what was sent to a pool that is gone comes back."""
+        for place, pool in enumerate(self.pools):
+            transfer = self.on_its_way[place]
+            if transfer is None:
+                continue
+            if not pool.is_open:
+                self.left += transfer[0]
+                self.sent[place] -= transfer[0]
+                self.on_its_way[place] = None
+            elif transfer[1] <= number:
+                pool.book("transfers", transfer[0])
+                self.on_its_way[place] = None
+
+    def send(self, number: int, logs: Sequence[float]) -> None:
+        """Look at every pool in turn."""
+        for place, pool in enumerate(self.pools):
+            if not pool.is_open or self.on_its_way[place] is not None:
+                continue
+            equity, required = pool.cash + pool.profit(logs), pool.required(logs)
+            pool.distance = min(pool.distance, abs(equity - self.policy.trigger * required))
+            if equity >= self.policy.trigger * required:
+                continue
+            amount = min(self.policy.target * required - equity, self.policy.cap - self.sent[place], self.left)
+            if amount <= 0.0:
+                continue
+            self.left -= amount
+            self.sent[place] += amount
+            if self.delay:
+                self.on_its_way[place] = (amount, number + self.delay)
+            else:
+                pool.book("transfers", amount)
+
+
+def run_account(
+    scenario: Scenario,
+    configuration: Configuration,
+    steps: Sequence[Step],
+    rates: Sequence[list[float] | None],
+    path: int,
+) -> list[AccountResult]:
+    """Take a configuration through one path; one result a pool."""
+    pools = [AccountPool(scenario, pool.positions, pool.collateral) for pool in configuration.pools]
+    desks = [Reserve(policy, scenario.step, pools) for policy in configuration.policies if isinstance(policy, TopUp)]
+    for pool in pools:
+        pool.start()
+        pool.test_margin(0, pool.today)
+    for index, step in enumerate(steps):
+        settled = rates[index]
+        for pool in pools:
+            pool.inside(step, path, index)
+            if settled is not None:
+                pool.pay(settled, step.end)
+                pool.test_margin(index + 1, step.end)
+        for desk in desks:
+            desk.receive(index + 1)
+            desk.send(index + 1, step.end)
+    return [pool.result(steps) for pool in pools]
