@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stresslab.book.configuration import Configuration
+from stresslab.margin.ledger_lines import LINES
 from stresslab.measures.account import AccountPaths, differences, mean_with_bounds
 from stresslab.measures.intervals import curve_band, quantile_ranks, wilson
 from stresslab.measures.tails import tail
@@ -95,7 +96,7 @@ def evaluate(outcomes: Outcomes, configurations: Sequence[Configuration], axes: 
                 _place(arrays, name, (len(configurations), len(axes.pools)), (row, column), value)
         paths = _account_paths(outcomes, configuration, stakes, valid)
         accounts.append(paths)
-        for name, value in (_account(paths, outcomes.step, axes) | _ledger(outcomes, row, valid)).items():
+        for name, value in (_account(paths, outcomes.step, axes) | _ledger(outcomes, row, valid, axes)).items():
             _place(arrays, name, (len(configurations),), (row,), value)
     for row, account in enumerate(accounts):
         for name, value in differences(account, accounts[0], axes.levels).items():
@@ -216,13 +217,16 @@ def _account_paths(
     )
 
 
-def _ledger(outcomes: Outcomes, configuration: int, valid: NDArray[np.bool_]) -> dict[str, object]:
-    """Mean of every line of an account's ledger; missing for a configuration that keeps none."""
+def _ledger(outcomes: Outcomes, configuration: int, valid: NDArray[np.bool_], axes: Axes) -> dict[str, object]:
+    """Mean of every line of an account's ledger, and what was moved in; missing for a configuration that keeps none."""
     lines = np.full((outcomes.ledger.shape[1], 3), np.nan)
+    moved = np.full(np.count_nonzero(valid), np.nan)
     if configuration in outcomes.accounts:
         ledger = outcomes.ledger[outcomes.accounts.index(configuration)][:, valid]
         lines[:] = [mean_with_bounds(line.astype(np.float64)) for line in ledger]
-    return dict(zip(("expected_ledger", "expected_ledger_lower", "expected_ledger_upper"), lines.T, strict=True))
+        moved[:] = np.sort(ledger[LINES.index("transfers")])
+    means = dict(zip(("expected_ledger", "expected_ledger_lower", "expected_ledger_upper"), lines.T, strict=True))
+    return means | _quantiles("transfers_quantile", moved, axes.quantiles)
 
 
 def _account(paths: AccountPaths, step: float, axes: Axes) -> dict[str, object]:

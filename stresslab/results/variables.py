@@ -151,6 +151,15 @@ def _estimates() -> list[Variable]:
             _NORMAL,
         ),
         Variable(
+            "transfers_quantile",
+            ("configuration", "quantile"),
+            "money",
+            "positive = moved in",
+            "Money moved in from outside the wallet that is not exceeded with this probability; missing where nothing "
+            "acts on the account.",
+            _ORDER,
+        ),
+        Variable(
             "expected_liquidation_loss",
             _POOL,
             "money",

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from stresslab.book.policies import TopUp
 from stresslab.margin.policies import top_up
@@ -114,5 +115,10 @@ name = "hedge"""
     assert paired < 0.0
     assert results.expected_ledger.sel(configuration="helped", ledger_line="transfers") > 0.0
     assert results.expected_ledger.sel(configuration="as_booked").isnull().all()
+    assert results.transfers_quantile.sel(configuration="as_booked").isnull().all()
+    used = results.transfers_quantile.sel(configuration="helped")
+    # Only the long can need money: one pool gets its cap of 40,000 at most, and on many paths nothing.
+    assert used.sel(quantile=0.01) == 0.0
+    assert used.sel(quantile=0.999) == pytest.approx(40_000, rel=1e-6)
     assert results.required_collateral.sel(configuration="helped").isnull().all()
     assert results.required_collateral.sel(configuration="as_booked", pool="cross").notnull().all()
