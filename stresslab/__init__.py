@@ -15,24 +15,55 @@ if TYPE_CHECKING:
     from stresslab.book.reading import read_book as read_book
     from stresslab.calibration.files import calibrate_files as calibrate_files
     from stresslab.documents.faults import InputError as InputError
+    from stresslab.margin.collateral import multi_asset_account as multi_asset_account
     from stresslab.margin.explanation import explain as explain
+    from stresslab.margin.rule_prices import bankruptcy_price as bankruptcy_price
+    from stresslab.margin.rule_prices import liquidation_price as liquidation_price
+    from stresslab.margin.rule_prices import liquidation_price_at_rate as liquidation_price_at_rate
+    from stresslab.margin.rule_prices import (
+        liquidation_price_of_held_requirement as liquidation_price_of_held_requirement,
+    )
+    from stresslab.results.output_folder import OutputFolderError as OutputFolderError
+    from stresslab.results.saving import ResultsError as ResultsError
     from stresslab.results.saving import load as load
     from stresslab.results.saving import save as save
     from stresslab.running import run as run
     from stresslab.running import run_to_folder as run_to_folder
     from stresslab.scenario.reading import read_scenario as read_scenario
     from stresslab.scenario.validation import validate_files as validate_files
+    from stresslab.venues.contracts import average_entry_price as average_entry_price
+    from stresslab.venues.contracts import unrealized_pnl as unrealized_pnl
     from stresslab.venues.reading import read_pack as read_pack
     from stresslab.venues.reading import shipped_packs as shipped_packs
+    from stresslab.venues.rules.funding import funding_payment as funding_payment
+    from stresslab.venues.rules.funding import funding_rate as funding_rate
+    from stresslab.venues.rules.margin_rules import MarginRules as MarginRules
+    from stresslab.venues.rules.margin_rules import initial_margin as initial_margin
+    from stresslab.venues.rules.margin_rules import maintenance_margin as maintenance_margin
+    from stresslab.venues.tiers import TierTable as TierTable
 
 __version__ = "0.1.0"
 
 _HOMES = MappingProxyType(
     {
         "InputError": "stresslab.documents.faults",
+        "MarginRules": "stresslab.venues.rules.margin_rules",
+        "OutputFolderError": "stresslab.results.output_folder",
+        "ResultsError": "stresslab.results.saving",
+        "TierTable": "stresslab.venues.tiers",
+        "average_entry_price": "stresslab.venues.contracts",
+        "bankruptcy_price": "stresslab.margin.rule_prices",
         "calibrate_files": "stresslab.calibration.files",
         "explain": "stresslab.margin.explanation",
+        "funding_payment": "stresslab.venues.rules.funding",
+        "funding_rate": "stresslab.venues.rules.funding",
+        "initial_margin": "stresslab.venues.rules.margin_rules",
+        "liquidation_price": "stresslab.margin.rule_prices",
+        "liquidation_price_at_rate": "stresslab.margin.rule_prices",
+        "liquidation_price_of_held_requirement": "stresslab.margin.rule_prices",
         "load": "stresslab.results.saving",
+        "maintenance_margin": "stresslab.venues.rules.margin_rules",
+        "multi_asset_account": "stresslab.margin.collateral",
         "read_book": "stresslab.book.reading",
         "read_pack": "stresslab.venues.reading",
         "read_scenario": "stresslab.scenario.reading",
@@ -41,15 +72,30 @@ _HOMES = MappingProxyType(
         "save": "stresslab.results.saving",
         "shipped_packs": "stresslab.venues.reading",
         "standard_configurations": "stresslab.book.configurations",
+        "unrealized_pnl": "stresslab.venues.contracts",
         "validate_files": "stresslab.scenario.validation",
     }
 )
 
 __all__ = [
     "InputError",
+    "MarginRules",
+    "OutputFolderError",
+    "ResultsError",
+    "TierTable",
+    "average_entry_price",
+    "bankruptcy_price",
     "calibrate_files",
     "explain",
+    "funding_payment",
+    "funding_rate",
+    "initial_margin",
+    "liquidation_price",
+    "liquidation_price_at_rate",
+    "liquidation_price_of_held_requirement",
     "load",
+    "maintenance_margin",
+    "multi_asset_account",
     "read_book",
     "read_pack",
     "read_scenario",
@@ -58,6 +104,7 @@ __all__ = [
     "save",
     "shipped_packs",
     "standard_configurations",
+    "unrealized_pnl",
     "validate_files",
 ]
 

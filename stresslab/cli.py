@@ -20,7 +20,7 @@ import stresslab
 from stresslab.commands.messages import print_faults
 from stresslab.documents.faults import InputError
 
-COMMANDS = ("run", "validate", "explain", "calibrate", "schema", "venues")
+COMMANDS = ("run", "validate", "explain", "calibrate", "import-positions", "schema", "venues")
 
 # Exit statuses (DESIGN section 7.4).
 DONE, OUR_FAULT, INPUT_FAULT, INTERRUPTED = 0, 1, 2, 130
@@ -37,7 +37,7 @@ class LazyGroup(click.Group):
         """Import one command; None where there is no such name."""
         if cmd_name not in COMMANDS:
             return None
-        command = importlib.import_module(f"stresslab.commands.{cmd_name}").command
+        command = importlib.import_module(f"stresslab.commands.{cmd_name.replace('-', '_')}").command
         assert isinstance(command, click.Command)
         return command
 

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from stresslab.results import saving
 from stresslab.results.dataset import assemble
-from stresslab.results.output_folder import output_folder, write_manifest
+from stresslab.results.output_folder import OutputFolderError, output_folder, write_manifest
 from stresslab.results.tables import write_tables
 from stresslab.scenario.scenario import Scenario
+from stresslab.simulation.estimate import check_memory
 from stresslab.simulation.run import simulate
 
 if TYPE_CHECKING:
@@ -45,7 +46,15 @@ def run(scenario: Scenario, *, threads: int | None = None, progress: Progress | 
     -------
     xarray.Dataset
         Every variable of the table in `stresslab.results.variables`.
+
+    Raises
+    ------
+    MemoryError
+        If the machine cannot hold so many paths; nothing is simulated then.
+    ValueError
+        If the number of threads is below 1.
     """
+    check_memory(scenario)
     return assemble(scenario, simulate(scenario, threads=threads, progress=progress))
 
 
@@ -81,8 +90,15 @@ def run_to_folder(
     Raises
     ------
     OutputFolderError
-        If the folder holds something that is not a former run, or cannot be written.
+        If the folder has no name, holds something that is not a former run, or cannot be written.
+    MemoryError
+        If the machine cannot hold so many paths; nothing is simulated then.
+    ValueError
+        If the number of threads is below 1.
     """
+    if not str(out):
+        raise OutputFolderError("its name is empty; name a folder, or . for this one")
+    check_memory(scenario)
     with output_folder(Path(out)) as folder:
         clock = _Clock()
         outcomes = simulate(scenario, threads=threads, progress=progress)

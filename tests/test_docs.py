@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -45,6 +48,25 @@ def test_control_a_changed_example_has_one(files):
     assert fault.line == 15
 
 
+def test_python_of_the_readme_runs(tmp_path):
+    (program,) = examples(ROOT / "README.md", "python")
+    assert program.count("20_000") == 1
+    shutil.copytree(ROOT / "scenarios", tmp_path / "scenarios")
+    (tmp_path / "reports").mkdir()
+    code = program.replace("20_000", "200") + "\nprint(*results.dims, results.attrs['paths'])\n"
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", f"import sys; sys.path.append({str(ROOT)!r})\n{code}"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[-1] == "200"
+    assert {"configuration", "pool", "position", "time", "quantile", "level"} <= set(done.stdout.split())
+    assert [entry.name for entry in (tmp_path / "reports").iterdir()] == ["quarterly_review.nc"]
+
+
 def test_every_model_has_its_line():
     text = (ROOT / "docs" / "models.md").read_text()
     assert set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)) == set(MODELS)
@@ -68,3 +90,21 @@ def test_links_lead_somewhere(page):
     text = re.sub(r"<!--.*?-->", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
     for target in re.findall(r"\]\(([^)#]+)\)", text):
         assert target.startswith("https://") or (page.parent / target).exists(), target
+
+
+def test_every_pack_has_its_line():
+    lines = [line for line in (ROOT / "docs" / "venues.md").read_text().splitlines() if line.startswith("| `")]
+    told = {name for line in lines for name in re.findall(r"`([\w.-]+)`", line.split("|")[1])}
+    assert {pack.name for pack in sl.shipped_packs()} <= told
+
+
+def test_examples_of_margin_figures_give_what_they_say():
+    (code,) = examples(ROOT / "docs" / "venues.md", "python")
+    values: dict[str, object] = {}
+    for line in code.splitlines():
+        source, _, stated = line.partition("  # ")
+        if stated:
+            expected = float(stated.partition(";")[0].replace(",", ""))
+            assert eval(source, values) == pytest.approx(expected, rel=1e-6)
+        else:
+            exec(source, values)

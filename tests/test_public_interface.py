@@ -30,6 +30,12 @@ def test_the_type_checker_is_told_the_same_names_and_homes():
     assert set(told) == set(sl.__all__)
 
 
+def test_every_error_of_the_input_is_public():
+    assert {"InputError", "OutputFolderError", "ResultsError"} <= set(sl.__all__)
+    assert issubclass(sl.ResultsError, ValueError)
+    assert issubclass(sl.OutputFolderError, ValueError)
+
+
 def test_no_public_name_is_hidden_by_a_package():
     # Python binds an imported package over a lazy name, so the two must not share one.
     packages = {entry.stem for entry in Path(sl.__file__).parent.iterdir()}

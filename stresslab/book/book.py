@@ -19,7 +19,7 @@ class Position:
     symbol : Symbol
         The contract held, with its tiers.
     quantity : float
-        Signed size in base units: positive long, negative short, never 0.
+        Signed size, in base units if linear and in contracts if inverse: positive long, negative short, never 0.
     entry_price : float
         Average entry price in the account's currency per base unit, positive.
     mark_price : float or None

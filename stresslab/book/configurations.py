@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from stresslab.book.book import Book
 from stresslab.book.configuration import Configuration, Pool
+from stresslab.book.marks import with_marks
 from stresslab.book.wallet import ROUNDING, initial_margin
 
 CROSS = "cross"
@@ -19,7 +20,7 @@ def standard_configurations(book: Book) -> tuple[Configuration, ...]:
     Parameters
     ----------
     book : Book
-        Checked; a position without a mark price counts at its entry price.
+        Checked; a position without a mark price counts at that of its contract, else at its entry price.
 
     Returns
     -------
@@ -51,7 +52,7 @@ def all_isolated(book: Book) -> Configuration:
         0.0
         if position.collateral is not None
         else initial_margin(position, position.mark_price or position.entry_price)
-        for position in book.positions
+        for position in with_marks(book.positions)
     ]
     free = _without_rounding(
         book, math.fsum([book.wallet_balance, *(-amount for amount in stated if amount is not None)])

@@ -10,16 +10,28 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field, SkipValidation
 
 from stresslab.book.book import Book, Position
+from stresslab.book.marks import check_marks, notional_problem, with_marks
 from stresslab.book.wallet import check_wallet
 from stresslab.documents.faults import Notice
-from stresslab.documents.fields import LARGEST_AMOUNT, TABLE, Amount, Name, Quantity, SchemaNumber
+from stresslab.documents.fields import (
+    LARGEST_AMOUNT,
+    SMALLEST_AMOUNT,
+    TABLE,
+    Money,
+    Name,
+    PathText,
+    Price,
+    Quantity,
+    SchemaNumber,
+)
 from stresslab.documents.findings import Document, Findings
 from stresslab.documents.kinds import is_kind
 from stresslab.documents.names import shown, suggestion
 from stresslab.documents.places import KeyPath
 from stresslab.documents.reading import check_table, key_meant, keys_of, open_document, reference_at, tables_in_list
-from stresslab.venues.pack import RulePack
+from stresslab.venues.pack import RulePack, Symbol
 from stresslab.venues.reading import open_pack, pack_from
+from stresslab.venues.rules.margin_rules import tier_measure
 
 
 class PositionTable(BaseModel):
@@ -31,18 +43,22 @@ class PositionTable(BaseModel):
     ]
     symbol: Annotated[Name, Field(description="The venue's own name of the contract.", examples=["BTCUSDT"])]
     quantity: Annotated[
-        Quantity, Field(description="Signed size in base units: + long, - short, not 0.", examples=[20.0])
+        Quantity,
+        Field(
+            description="Signed size: base units if linear, contracts if inverse; + long, - short, not 0.",
+            examples=[20.0],
+        ),
     ]
-    entry_price: Annotated[Amount, Field(description="Average entry price.", examples=[60500])]
+    entry_price: Annotated[Price, Field(description="Average entry price.", examples=[60500])]
     mark_price: Annotated[
-        Amount | None,
+        Price | None,
         Field(
             description="Mark price today; default: the market's start price, else the entry price.", examples=[61000]
         ),
     ] = None
     margin: Annotated[Literal["isolated", "cross"], Field(description="How it is booked.", examples=["isolated"])]
     collateral: Annotated[
-        Amount | None,
+        Money | None,
         Field(
             description="Money behind this position alone; required if isolated. On a cross position: what it gets in "
             "`all_isolated`.",
@@ -58,7 +74,7 @@ class BookFile(BaseModel):
     schema_number: Annotated[SchemaNumber, Field(alias="schema", description="Version of this format.", examples=[1])]
     name: Annotated[Name, Field(description="Name of the account.", examples=["Desk A"])]
     venue: Annotated[
-        Name,
+        PathText,
         Field(
             description="A shipped rule pack, or a path to one that ends in .toml, relative to this file.",
             examples=["binance-usdm"],
@@ -66,7 +82,7 @@ class BookFile(BaseModel):
     ]
     currency: Annotated[Name, Field(description="Currency of every amount of money.", examples=["USDT"])]
     wallet_balance: Annotated[
-        Amount, Field(description="All the account's collateral, isolated allocations included.", examples=[1000000])
+        Money, Field(description="All the account's collateral, isolated allocations included.", examples=[1000000])
     ]
     position: Annotated[
         SkipValidation[list[PositionTable]],
@@ -116,7 +132,7 @@ def read_book(path: str | Path) -> Book:
     Returns
     -------
     Book
-        Checked; a position that states no mark price has none.
+        Checked; a position without a mark price takes the one that another states for its contract, or has none.
 
     Raises
     ------
@@ -153,11 +169,17 @@ def book_from(document: Document, findings: Findings) -> BookDraft | None:
             findings.fault(document, positions_at, "the book holds no position", "add at least one [[position]]")
     ids = _ids(document, paths, findings)
     positions = tuple(_position(document, path, pack, findings) for path in paths)
+    currency = document.data.get(key_meant(document.data, "currency", known))
+    for path, position in zip(paths, positions, strict=True):
+        if position is not None:
+            _check_settlement(document, path, position.symbol, currency, findings)
     wallet_balance = _wallet_balance(document, known)
-    check_wallet(document, wallet_balance, list(zip(paths, positions, strict=True)), findings)
+    placed = list(zip(paths, positions, strict=True))
+    check_wallet(document, wallet_balance, placed, findings)
+    check_marks(document, placed, findings)
     book = None
-    if head is not None and pack is not None and len(findings.faults) == before:
-        whole = tuple(position for position in positions if position is not None)
+    if head is not None and pack is not None and document.sound and len(findings.faults) == before:
+        whole = with_marks([position for position in positions if position is not None])
         book = Book(head.name, pack, head.currency, head.wallet_balance, whole, document.text)
     return BookDraft(document, pack_document, ids, paths, positions, book, wallet_balance)
 
@@ -167,7 +189,7 @@ def _wallet_balance(document: Document, known: list[str]) -> float | None:
     value = document.data.get(key_meant(document.data, "wallet_balance", known))
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         return None
-    return float(value) if 0.0 < value <= LARGEST_AMOUNT else None
+    return float(value) if SMALLEST_AMOUNT <= value <= LARGEST_AMOUNT else None
 
 
 def _pack(document: Document, known: list[str], findings: Findings) -> tuple[Document | None, RulePack | None]:
@@ -216,13 +238,17 @@ def _position(document: Document, at: KeyPath, pack: RulePack | None, findings: 
         problem = "the key `collateral` is missing, and the position is isolated"
         findings.fault(document, at, problem, "add collateral = 50000, or whatever stands behind the position alone")
     name = raw.get(symbol_key)
+    listed = pack.symbols.get(name) if pack is not None and isinstance(name, str) else None
+    sizable = table is not None and _has_a_size(document, at, table, listed, findings)
     if pack is None or not isinstance(name, str):
         return None
     symbol = pack.symbols.get(name)
     if symbol is None:
         problem = f"the venue {shown(pack.name)} lists no symbol {shown(name)}"
         findings.fault(document, (*at, symbol_key), problem, suggestion(name, pack.symbols, "symbols"))
-    if table is None or symbol is None or lacks_collateral:
+    if table is None or symbol is None or lacks_collateral or not sizable:
+        return None
+    if not _is_within_tiers(document, (*at, key_meant(raw, "quantity", known)), table, symbol, findings):
         return None
     return Position(
         id=table.id,
@@ -233,3 +259,43 @@ def _position(document: Document, at: KeyPath, pack: RulePack | None, findings: 
         margin=table.margin,
         collateral=table.collateral,
     )
+
+
+def _check_settlement(document: Document, at: KeyPath, symbol: Symbol, currency: object, findings: Findings) -> None:
+    """An inverse contract settles in its coin, and one account has one currency (VENUES section 4)."""
+    settles_in_coin = symbol.contract == "inverse"
+    if not isinstance(currency, str) or settles_in_coin == (currency == symbol.underlying):
+        return
+    if settles_in_coin:
+        problem = f"{shown(symbol.name)} settles in {symbol.underlying}, and the book is in {currency}"
+        remedy = f'write currency = "{symbol.underlying}" and amounts in it; other contracts go into another book'
+    else:
+        problem = f"{shown(symbol.name)} settles in its quote currency, and the book is in {currency}"
+        remedy = "give it a book of its own, in the currency that it settles in"
+    findings.fault(document, (*at, "symbol"), problem, remedy)
+
+
+def _is_within_tiers(document: Document, at: KeyPath, table: PositionTable, symbol: Symbol, findings: Findings) -> bool:
+    if symbol.limit is None:
+        return True
+    price = table.entry_price if table.mark_price is None else table.mark_price
+    measure = tier_measure(table.quantity, price, symbol.contract, symbol.contract_size, symbol.rules)
+    if measure <= symbol.limit:
+        return True
+    what = "size" if symbol.rules.tier_measure == "size" else "notional"
+    problem = f"a {what} of {measure:,.10g} is beyond {symbol.limit:,.10g}, where the pack's tiers of the symbol end"
+    findings.fault(document, at, problem, "reduce it, or copy the pack and add the tiers that the venue states")
+    return False
+
+
+def _has_a_size(
+    document: Document, at: KeyPath, table: PositionTable, symbol: Symbol | None, findings: Findings
+) -> bool:
+    """Whether the notional at entry and at the mark can be simulated; the first that cannot is a fault."""
+    for key, price in (("entry_price", table.entry_price), ("mark_price", table.mark_price)):
+        contract = ("linear", 1.0) if symbol is None else (symbol.contract, symbol.contract_size)
+        refusal = None if price is None else notional_problem(table.quantity, price, *contract)
+        if refusal is not None:
+            findings.fault(document, (*at, key_meant(document.at(at), key, keys_of(PositionTable))), *refusal)
+            return False
+    return True

@@ -7,7 +7,10 @@ from collections.abc import Sequence
 
 from stresslab.book.book import Position
 from stresslab.documents.findings import Document, Findings
+from stresslab.documents.names import shown
 from stresslab.documents.places import KeyPath
+from stresslab.venues.contracts import notional
+from stresslab.venues.rules import margin_rules
 
 ROUNDING = 1e-9  # sums and products of decimal figures are judged to this part of themselves
 
@@ -15,17 +18,18 @@ Placed = Sequence[tuple[KeyPath, Position | None]]
 
 
 def money(amount: float) -> str:
-    """An amount of money as messages show it."""
-    return f"{amount:,.2f}"
+    """An amount of money as messages show it: cents, or, for less than one coin, its hundred millionths."""
+    return f"{amount:,.2f}" if amount == 0.0 or abs(amount) >= 1.0 else f"{amount:,.8f}"
 
 
 def round_up(amount: float) -> str:
-    """The next whole cent above an amount, as a file writes it."""
-    return f"{math.ceil(amount * 100 * (1 - 1e-12)) / 100:.2f}"
+    """The next whole cent above an amount, or hundred millionth above less than one, as a file writes it."""
+    digits = 2 if amount >= 1.0 else 8
+    return f"{math.ceil(amount * 10**digits * (1 - 1e-12)) / 10**digits:.{digits}f}"
 
 
 def initial_margin(position: Position, price: float) -> float:
-    """Least collateral that the venue asks for a position at a price: notional over its tier's maximal leverage.
+    """Least collateral that the venue asks for a position at a price, by its tiers' maximal leverage.
 
     Parameters
     ----------
@@ -39,8 +43,10 @@ def initial_margin(position: Position, price: float) -> float:
     float
         Money in the account's currency, positive.
     """
-    notional = abs(position.quantity) * price
-    return notional / position.symbol.tiers.maximal_leverage(notional)
+    symbol = position.symbol
+    return margin_rules.initial_margin(
+        position.quantity, price, symbol.tiers, symbol.contract, symbol.contract_size, symbol.rules
+    )
 
 
 def leverage_problem(position: Position, collateral: float) -> tuple[str, str] | None:
@@ -48,11 +54,12 @@ def leverage_problem(position: Position, collateral: float) -> tuple[str, str] |
     needed = initial_margin(position, position.entry_price)
     if needed <= collateral * (1.0 + ROUNDING):
         return None
-    notional = abs(position.quantity) * position.entry_price
-    limit = position.symbol.tiers.maximal_leverage(notional)
+    symbol = position.symbol
+    value = notional(position.quantity, position.entry_price, symbol.contract, symbol.contract_size)
+    limit = value / needed
     problem = (
-        f"a leverage of {notional / collateral:.4g} (entry notional {money(notional)} over collateral "
-        f"{money(collateral)}) is above the tier's limit of {limit:g}"
+        f"a leverage of {value / collateral:.4g} (entry notional {money(value)} over collateral "
+        f"{money(collateral)}) is above the tier's limit of {limit:.6g}"
     )
     return problem, f"give a collateral of at least {round_up(needed)}"
 
@@ -69,7 +76,8 @@ def check_wallet(document: Document, wallet_balance: float | None, positions: Pl
     positions : sequence of pairs of path and Position or None
         In the order of the file; None where a position has faults of its own.
     findings : Findings
-        Takes faults, and a warning where the cross pool is above the venue's leverage.
+        Takes faults, and warnings where the cross pool is above the venue's leverage, and where nothing of it is left
+        for a cross position in ``all_isolated``.
     """
     isolated = [(path, position) for path, position in positions if position and position.margin == "isolated"]
     cross = [(path, position) for path, position in positions if position and position.margin == "cross"]
@@ -97,7 +105,7 @@ def check_wallet(document: Document, wallet_balance: float | None, positions: Pl
             document, cross[0][0], "isolated collateral takes the whole wallet; none is left for the cross pool", remedy
         )
         return
-    _check_sum(
+    taken = _check_sum(
         document,
         remaining,
         cross,
@@ -107,6 +115,14 @@ def check_wallet(document: Document, wallet_balance: float | None, positions: Pl
     )
     if any(position is None for _, position in positions):
         return
+    if remaining * (1.0 - ROUNDING) <= taken <= remaining * (1.0 + ROUNDING):
+        for path, position in cross:
+            if position.collateral is None:
+                problem = (
+                    f"nothing is left for {shown(position.id)} in all_isolated: the cross positions that state "
+                    f"collateral take the cross pool's {money(remaining)}, so it is liquidated there at the start"
+                )
+                findings.notice(document, path, problem, "state collateral for it as well, or lower that of the others")
     needed = math.fsum(initial_margin(position, position.entry_price) for _, position in cross)
     if needed > remaining * (1.0 + ROUNDING):
         problem = f"the cross pool's collateral of {money(remaining)} is below its initial margin of {money(needed)}"

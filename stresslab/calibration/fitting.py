@@ -21,7 +21,7 @@ FITTED_MODELS = ("gbm", "student_t")
 DAYS_A_YEAR = 365
 _YEAR = DAYS_A_YEAR * 86_400
 # Degrees of freedom are sought where the variance exists and up to where the model's own range ends.
-_DEGREES_OF_FREEDOM = (2.02, 1000.0)
+_DEGREES_OF_FREEDOM = (2.5, 1000.0)
 _GROUPS = 40
 _FEW_DAYS = 250
 # Rounding to four decimals moves no eigenvalue by more than 0.5e-4 an asset (Weyl); a floor of twice that keeps the
@@ -29,6 +29,8 @@ _FEW_DAYS = 250
 CORRELATION_DECIMALS = 4
 _FLOOR_PER_ASSET = 1e-4
 _SINGULAR = 1e-6
+# What arithmetic makes of an eigenvalue of 0.
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -142,17 +144,14 @@ def calibrate(
     returns = daily_returns(histories, since, until)
     first, last = returns.days[0].item(), returns.days[-1].item()
     complete = int((~np.isnan(returns.values)).all(axis=1).sum())
-    for history, spread in zip(
-        histories, np.nanmax(returns.values, axis=0) - np.nanmin(returns.values, axis=0), strict=True
-    ):
-        if spread <= 0:
-            raise InputError(
-                [Fault(history.path, 1, 1, "the price never moves in the window", "give a history of a traded asset")]
-            )
     if model == "student_t" and complete < len(histories) + 2:
         problem = f"only {complete} days on which every asset has a return"
         raise InputError([Fault(histories[0].path, 1, 1, problem, "give histories of one period")])
+    still = _still_pairs(returns.values, model)
+    if still:
+        raise InputError([_still_fault(histories, pair, first, last) for pair in still])
     estimate = _estimate(returns.values, model)
+    standard_errors, left_out = _jackknife(histories, returns.values, model, estimate)
     windows = tuple(cut(history, returns.days[0], returns.days[-1] + np.timedelta64(1, "D")) for history in histories)
     return Calibration(
         model=model,
@@ -160,12 +159,12 @@ def calibrate(
         until=last,
         days=complete,
         estimate=estimate,
-        standard_errors=_jackknife(returns.values, model, estimate),
+        standard_errors=standard_errors,
         bar_volatilities=np.array([_bar_volatility(window) for window in windows]),
         returns=(~np.isnan(returns.values)).sum(axis=0),
         histories=histories,
         windows=windows,
-        remarks=_remarks(estimate, complete, since, first, until, last),
+        remarks=(*_remarks(estimate, complete, since, first, until, last), *_left_out_remarks(histories, left_out)),
     )
 
 
@@ -187,7 +186,7 @@ def fit_degrees_of_freedom(returns: NDArray[np.float64], correlation: NDArray[np
     Returns
     -------
     float
-        In [2.02, 1000]; at the upper end the tails are as thin as the normal's.
+        In [2.5, 1000]; at the upper end the tails are as thin as the normal's.
     """
     rows = returns[~np.isnan(returns).any(axis=1)]
     standard = (rows - rows.mean(axis=0)) / rows.std(axis=0)
@@ -214,14 +213,64 @@ def _estimate(returns: NDArray[np.float64], model: str) -> Estimate:
     return Estimate(volatilities, correlation, parameters, repair)
 
 
-def _jackknife(returns: NDArray[np.float64], model: str, estimate: Estimate) -> Estimate:
+def _still_pairs(returns: NDArray[np.float64], model: str) -> list[tuple[int, int | None]]:
+    """Assets that do not move where an estimate needs them to.
+
+    Returns
+    -------
+    list of (int, int or None)
+        The asset, and the other one on whose days it stands still; itself where it never moves; None for the days on
+        which every asset has a return.
+    """
+    present = ~np.isnan(returns)
+    complete = present.all(axis=1)
+    still: list[tuple[int, int | None]] = []
+    for asset in range(returns.shape[1]):
+        alone = [(asset, asset)] if _is_still(returns[present[:, asset], asset]) else []
+        others = [
+            (asset, other)
+            for other in range(returns.shape[1])
+            if other != asset and _is_still(returns[present[:, asset] & present[:, other], asset])
+        ]
+        still += alone or others
+        if model == "student_t" and not alone and not others and _is_still(returns[complete, asset]):
+            still.append((asset, None))
+    return still
+
+
+def _is_still(returns: NDArray[np.float64]) -> bool:
+    return len(returns) > 0 and bool(returns.max() <= returns.min())
+
+
+def _still_fault(histories: Sequence[History], pair: tuple[int, int | None], first: dt.date, last: dt.date) -> Fault:
+    asset, other = pair
+    history, window = histories[asset], f"{first} to {last}"
+    if other == asset:
+        problem = f"the price of {history.asset} never moves in the window, {window}"
+        return Fault(history.path, 1, 1, problem, "give a history of a traded asset")
+    days = "on which every asset has a return" if other is None else f"that it shares with {histories[other].asset}"
+    problem = f"{history.asset} does not move on the days {days} in the window, {window}, so it has no correlation"
+    return Fault(history.path, 1, 1, problem, "choose another window, or calibrate without this asset")
+
+
+def _jackknife(
+    histories: Sequence[History], returns: NDArray[np.float64], model: str, estimate: Estimate
+) -> tuple[Estimate, list[list[tuple[int, int | None]]]]:
+    """Standard errors, and what stands still in each replicate that had to be left out."""
     groups = np.array_split(np.arange(len(returns)), min(_GROUPS, len(returns)))
-    replicates = [_estimate(np.delete(returns, group, axis=0), model) for group in groups]
+    samples = [np.delete(returns, group, axis=0) for group in groups]
+    still = [_still_pairs(sample, model) for sample in samples]
+    replicates = [_estimate(sample, model) for sample, pairs in zip(samples, still, strict=True) if not pairs]
+    if len(replicates) < 2:
+        problem = "the prices move on too few days to tell how sure the figures are"
+        raise InputError(
+            [Fault(histories[0].path, 1, 1, problem, "give longer histories, or histories of traded assets")]
+        )
 
     def error(values: list[NDArray[np.float64]]) -> NDArray[np.float64]:
         return np.asarray(np.sqrt((len(values) - 1) * np.var(values, axis=0)))
 
-    return Estimate(
+    errors = Estimate(
         volatilities=error([replicate.volatilities for replicate in replicates]),
         correlation=error([replicate.correlation for replicate in replicates]),
         parameters={
@@ -229,6 +278,19 @@ def _jackknife(returns: NDArray[np.float64], model: str, estimate: Estimate) -> 
             for name in estimate.parameters
         },
         repair=estimate.repair,
+    )
+    return errors, [pairs for pairs in still if pairs]
+
+
+def _left_out_remarks(
+    histories: Sequence[History], left_out: Sequence[Sequence[tuple[int, int | None]]]
+) -> tuple[str, ...]:
+    if not left_out:
+        return ()
+    names = dict.fromkeys(histories[asset].asset for pairs in left_out for asset, _ in pairs)
+    return (
+        f"All that {', '.join(names)} moved fell into a few days: without them there is no estimate, and the standard "
+        f"errors, which leave out {len(left_out)} of the jackknife's blocks for it, are too small.",
     )
 
 
@@ -263,7 +325,12 @@ def _remarks(
         remarks.append(f"The window was to end {until}; the histories share days up to {last}.")
     if days < _FEW_DAYS:
         remarks.append(f"Only {days} days: mind the standard errors, which are themselves uncertain.")
-    if estimate.repair.distance > 0:
+    if estimate.repair.distance > 0 and estimate.repair.smallest_eigenvalue >= -_ROUNDING:
+        remarks.append(
+            f"The correlations are nearly singular (smallest eigenvalue {estimate.repair.smallest_eigenvalue:.5f}); "
+            f"they were made safe for rounding, which moved them by {estimate.repair.distance:.5f} (Frobenius norm)."
+        )
+    elif estimate.repair.distance > 0:
         remarks.append(
             "The pairwise correlations did not fit together (smallest eigenvalue "
             f"{estimate.repair.smallest_eigenvalue:.5f}); the nearest matrix that does is "

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import io
 import re
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from numpy.typing import NDArray
 
 from stresslab.calibration.bars import PRICES, detect_interval, find_gaps, plural, to_prices, to_times
 from stresslab.documents.faults import Fault, InputError, Notice
+from stresslab.documents.names import LONGEST_NAME, name_problem, shown
 
 _EXCHANGE_DUMP = (
     "open_time",
@@ -156,6 +159,10 @@ def read_history(path: str | Path, asset: str | None = None) -> History:
     times, prices, lines, repeated = _without_duplicates(name, times, prices, lines)
     if repeated is not None:
         findings.append(repeated)
+    if len(times) < 3:
+        raise InputError(
+            [Fault(name, 1, 1, f"{plural(len(times), 'bar')} of different times", "a history needs at least 3 bars")]
+        )
 
     interval = detect_interval(name, times, lines)
     gaps = tuple(Gap(start, bars) for start, bars in find_gaps(times, interval))
@@ -199,9 +206,16 @@ def read_specification(specification: str) -> History:
         As `read_history` does.
     """
     asset, separator, path = specification.partition("=")
-    if separator and not Path(specification).is_file():
+    if separator and not _is_file(specification):
         return read_history(path, asset)
     return read_history(specification)
+
+
+def _is_file(name: str) -> bool:
+    try:
+        return Path(name).is_file()
+    except OSError:  # too long a name, or a folder that may not be searched
+        return False
 
 
 def cut(history: History, start: np.datetime64, end: np.datetime64) -> History:
@@ -242,6 +256,9 @@ def _frame(name: str, content: bytes) -> pd.DataFrame:
         raise InputError([Fault(name, 1, 1, problem, remedy)]) from None
     cells = head.strip().split(",")
     headless = len(cells) == len(_EXCHANGE_DUMP) and cells[0].strip().isdigit()
+    if not headless:
+        # pandas gives the second of two columns of one name another name, so it is too late to ask it.
+        _check_columns_once(name, [cell for row in csv.reader([head.split("\r", 1)[0]]) for cell in row])
     try:
         with warnings.catch_warnings():
             # Rows longer than the header would lose cells with no more than a warning.
@@ -296,17 +313,25 @@ def _with_columns(name: str, frame: pd.DataFrame) -> pd.DataFrame:
         shown = ["ts (or open_time)" if column == "open_time" else column for column in absent]
         problem = f"columns are missing: {', '.join(shown)}"
         raise InputError([Fault(name, 1, 1, problem, "name the columns ts or open_time, open, high, low, close")])
-    twice = [column for column in (time, *PRICES) if list(frame.columns).count(column) > 1]
+    _check_columns_once(name, list(frame.columns))
+    return frame[[time, *PRICES]].rename(columns={time: "time"})
+
+
+def _check_columns_once(name: str, columns: Sequence[str]) -> None:
+    columns = [column.strip().lower() for column in columns]
+    time = "ts" if "ts" in columns else "open_time"
+    twice = [column for column in (time, *PRICES) if columns.count(column) > 1]
     if twice:
         raise InputError([Fault(name, 1, 1, f"columns stand twice: {', '.join(twice)}", "keep one of each")])
-    return frame[[time, *PRICES]].rename(columns={time: "time"})
 
 
 def _asset_name(name: str, asset: str | None) -> str:
     candidate = Path(name).name.split("_")[0].split(".")[0] if asset is None else asset
-    if not _ASSET.fullmatch(candidate):
-        problem = f"{candidate!r} cannot be the name of an asset"
-        raise InputError([Fault(name, 1, 1, problem, "write ASSET=FILE, with letters, digits and - in ASSET")])
+    if not _ASSET.fullmatch(candidate) or name_problem(candidate) is not None:
+        problem = f"{shown(candidate)} cannot be the name of an asset"
+        raise InputError(
+            [Fault(name, 1, 1, problem, f"write ASSET=FILE, with up to {LONGEST_NAME} letters, digits and - in ASSET")]
+        )
     return candidate
 
 

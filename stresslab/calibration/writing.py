@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,11 @@ import numpy as np
 from stresslab.calibration.fitting import CORRELATION_DECIMALS, Calibration
 from stresslab.calibration.history import Gap, History
 from stresslab.documents.faults import Fault, InputError
+from stresslab.documents.fields import LARGEST_VOLATILITY
+from stresslab.documents.findings import Findings
+from stresslab.documents.names import name_problem
+from stresslab.documents.reading import parse_document
+from stresslab.market.calibration_file import calibration_from
 
 _METHODS = {
     "gbm": "correlations: product-moment of daily log returns, pair by pair",
@@ -110,19 +117,22 @@ def write_calibration(calibration: Calibration, path: str | Path, note: str = ""
     Raises
     ------
     InputError
-        Where the file cannot be written there.
+        Where the file cannot be written there, or a scenario could not read it.
     """
     target = Path(path)
     check_target(target)
+    text = calibration_toml(calibration, target.stem, note)
+    _check_readable(calibration, str(path), text)
     aside = target.with_name(f".{target.name}.{os.getpid()}")
     try:
-        aside.write_text(calibration_toml(calibration, target.stem, note), encoding="utf-8")
+        aside.write_text(text, encoding="utf-8")
         aside.replace(target)
     except OSError as error:
         problem = f"the file cannot be written: {error.strerror}"
         raise InputError([Fault(str(path), 1, 1, problem, "choose another place")]) from None
     finally:
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):
+            aside.unlink()
 
 
 def check_target(path: str | Path) -> None:
@@ -131,20 +141,59 @@ def check_target(path: str | Path) -> None:
     Raises
     ------
     InputError
-        Where the name does not end in ``.toml``, the folder does not exist, or a folder stands in the place.
+        Where the name does not end in ``.toml`` or could not serve as the calibration's name, the folder does not exist
+        or cannot be reached, or a folder stands in the place.
     """
     target = Path(path)
+    try:
+        refusal = _target_problem(target)
+    except OSError as error:
+        refusal = f"the place cannot be reached: {error.strerror}", "choose another place"
+    if refusal is not None:
+        raise InputError([Fault(str(path), 1, 1, *refusal)])
+
+
+def _target_problem(target: Path) -> tuple[str, str] | None:
+    name = name_problem(target.stem)
     if target.suffix != ".toml":
-        problem, remedy = "a calibration's file must end in .toml", "a scenario takes any other name for a shipped one"
-    elif target.is_dir():
-        problem, remedy = "a folder stands there", "name a file"
-    elif not target.parent.is_dir():
-        problem, remedy = f"there is no folder {target.parent}", "make it first"
-    elif not target.stem.isprintable():
-        problem, remedy = "the name holds characters that do not print", "choose another name"
-    else:
-        return
-    raise InputError([Fault(str(path), 1, 1, problem, remedy)])
+        return "a calibration's file must end in .toml", "a scenario takes any other name for a shipped one"
+    if name is not None:
+        return f"the calibration's name, which is the file's without .toml, {name}", "choose another name"
+    # Asked of the system itself: `Path.is_dir` answers some of its errors with no.
+    if not stat.S_ISDIR(_mode(target.parent)):
+        return f"there is no folder {target.parent}", "make it first"
+    if stat.S_ISDIR(_mode(target)):
+        return "a folder stands there", "name a file"
+    return None
+
+
+def _mode(path: Path) -> int:
+    try:
+        return path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return 0
+
+
+def _check_readable(calibration: Calibration, path: str, text: str) -> None:
+    """Refuse what the reader of calibrations would refuse, before it is written."""
+    faults = [
+        Fault(
+            history.path,
+            1,
+            1,
+            f"{history.asset} has a volatility of {volatility:.4g} a year, above the limit of {LARGEST_VOLATILITY:g}",
+            "look for wrong prices in its history, or choose another window",
+        )
+        for history, volatility in zip(calibration.histories, calibration.estimate.volatilities.round(4), strict=True)
+        if volatility > LARGEST_VOLATILITY
+    ]
+    if faults:
+        raise InputError(faults)
+    findings = Findings()
+    document = parse_document(text.encode(), path, Path(), findings)
+    if document is not None:
+        calibration_from(document, findings)
+    findings.stop_at_faults()
 
 
 def calibration_summary(calibration: Calibration) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
@@ -40,8 +38,10 @@ def command(
     dry_run: bool,
 ) -> None:
     """Simulate a scenario and write results.nc, report.pdf, tables/*.csv and manifest.json to a folder."""
+    from stresslab.commands.interruption import interruptible
     from stresslab.commands.messages import print_notices
     from stresslab.commands.progress import progress_of_paths
+    from stresslab.measures.evaluate import NoValidPathError
     from stresslab.results.output_folder import OutputFolderError
     from stresslab.scenario.reading import read_scenario
 
@@ -53,25 +53,23 @@ def command(
     if out is None:
         raise click.UsageError("--out DIR is missing; name the folder for the results")
 
-    from stresslab.running import run_to_folder
-
-    # A scheduler's polite end is treated as Ctrl-C is: nothing half-written stays.
-    signal.signal(signal.SIGTERM, _interrupt)
     try:
-        with progress_of_paths(question.paths) as progress:
-            results, seconds = run_to_folder(
-                question, out, form=form, threads=threads, keep_outcomes=keep_outcomes, progress=progress
-            )
+        with interruptible() as undisturbed:
+            with undisturbed():
+                import stresslab.simulation.block  # noqa: F401
+                from stresslab.running import run_to_folder
+            with progress_of_paths(question.paths) as progress:
+                results, seconds = run_to_folder(
+                    question, out, form=form, threads=threads, keep_outcomes=keep_outcomes, progress=progress
+                )
     except OutputFolderError as error:
         raise click.BadParameter(str(error), param_hint="--out") from error
+    except (NoValidPathError, MemoryError) as error:
+        raise click.ClickException(str(error) or "the paths do not fit into memory; ask for fewer") from error
     _print_headline(results)
     times = ", ".join(f"{phase} {taken:.1f} s" for phase, taken in seconds.items())
     click.echo(f"{question.paths:,} paths of {question.steps:,} steps: {times}")
     click.echo(f"written to {out}: report.pdf, results.nc, tables, manifest.json")
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def _print_estimate(question: Scenario, threads: int | None) -> None:

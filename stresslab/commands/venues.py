@@ -20,7 +20,7 @@ def command() -> None:
         for label, text in (
             ("effective", pack.effective.isoformat()),
             ("symbols", f"{len(pack.symbols)}: {' '.join(pack.symbols)}"),
-            ("source", pack.source),
+            ("source", pack.source if pack.confidence is None else f"{pack.source} ({pack.confidence})"),
             ("sha256", pack.sha256),
         ):
             indent = " " * 14

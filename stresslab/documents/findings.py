@@ -32,6 +32,9 @@ class Document:
         What `tomllib` made of it.
     places : Places
         Where everything in it stands.
+    sound : bool
+        Whether all keys print and all numbers are finite and of bounded size. If not, the faults are told already, and
+        nothing may be made of the file.
     """
 
     name: str
@@ -39,6 +42,7 @@ class Document:
     text: str
     data: dict[str, Any]
     places: Places
+    sound: bool = True
 
     def at(self, path: KeyPath) -> Any:
         """The value at a path, or None where there is none."""

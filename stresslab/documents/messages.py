@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
@@ -53,12 +54,26 @@ def number(value: object) -> str:
     if isinstance(value, float) and value.is_integer() and abs(value) <= 1e15:
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool):
-        return f"{value:_}" if abs(value) < 10**20 else f"about 10 to the {len(str(abs(value))) - 1}"
+        return f"{value:_}" if abs(value) < 10**20 else f"about 10 to the {math.floor(math.log10(abs(value)))}"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def words_for(details: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
-    """Problem and remedy for one finding of pydantic about a table of a model."""
+def words_for(
+    details: ErrorDetails, model: type[BaseModel], table: str = "", *, exists: bool = True
+) -> tuple[str, str]:
+    """Problem and remedy for one finding of pydantic about a table of a model.
+
+    Parameters
+    ----------
+    details : ErrorDetails
+        The finding.
+    model : type of pydantic.BaseModel
+        The table's keys.
+    table : str
+        Header of the table, brackets included; empty for the file itself and where a table has no header.
+    exists : bool
+        Whether the table stands in the file.
+    """
     location = details["loc"]
     key = str(location[0])
     label = (
@@ -72,7 +87,7 @@ def words_for(details: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
     if kind == "refused":
         return str(context["problem"]), str(context["remedy"])
     if kind == "missing":
-        return f"the key `{key}` is missing", f"add {key} = {_example(model, key)}"
+        return f"the key `{key}` is missing", _addition(model, key, table, exists)
     if kind in _WANTED:
         return _wrong_type(label, value, *_WANTED[kind])
     if kind == "literal_error":
@@ -124,9 +139,36 @@ def _literals(annotation: Any) -> tuple[Any, ...]:
     return tuple(getattr(annotation, "__args__", ()))
 
 
+def _addition(model: type[BaseModel], key: str, table: str, exists: bool) -> str:
+    """What to add for a missing key: the key with an example, or a table with all that it needs."""
+    field = next(field for name, field in model.model_fields.items() if key in (name, field.alias))
+    inner = _table_of(field.annotation)
+    if inner is not None and not field.examples:
+        header = {list: f"[[{key}]]", dict: f"[{key}.NAME]"}.get(get_origin(field.annotation), f"[{key}]")  # type: ignore[arg-type]
+        needed = [entry.alias or name for name, entry in inner.model_fields.items() if entry.is_required()]
+        return f"add {header} with {', '.join(f'{name} = {_example(inner, name)}' for name in needed)}"
+    stated = f"{key} = {_example(model, key)}"
+    if not table:
+        return f"add {stated}"
+    return f"add {stated} to {table}" if exists else f"add {table} with {stated}"
+
+
+def _table_of(annotation: Any) -> type[BaseModel] | None:
+    """The model of a table, or of the tables in a list or under names."""
+    kind = (get_args(annotation) or (annotation,))[-1]
+    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+
+
 def _example(model: type[BaseModel], key: str) -> str:
     for name, field in model.model_fields.items():
         if key in (name, field.alias) and field.examples:
-            example = field.examples[0]
-            return str(example) if isinstance(example, dt.date) else json.dumps(example)
+            return _toml(field.examples[0])
     return "..."
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    return str(value) if isinstance(value, dt.date) else json.dumps(value)

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterable
 
 LONGEST_NAME = 200
+LONGEST_PATH = 4096
 
 # Letters and symbols by category, blank on paper.
 _BLANK_LETTERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
@@ -33,16 +34,29 @@ def name_problem(text: str) -> str | None:
     A name is printed on paper and shown on terminals: it is not empty, has no space at its ends, at most 200
     characters, and every character prints.
     """
+    problem = _text_problem(text, LONGEST_NAME)
+    if problem is None and text != text.strip():
+        return "begins or ends with a space"
+    return problem
+
+
+def path_problem(text: str) -> str | None:
+    """What keeps a text from serving as a path, or None if nothing does.
+
+    Messages show paths, so every character prints; it is not empty, and as long as systems allow, 4096 characters.
+    """
+    return _text_problem(text, LONGEST_PATH)
+
+
+def _text_problem(text: str, longest: int) -> str | None:
     for index, character in enumerate(text):
         if not is_printing(character):
             kind = _CATEGORIES.get(unicodedata.category(character), "a character that does not print")
             return f"holds {kind}, U+{ord(character):04X}, as its character {index + 1}"
     if not text:
         return "is empty"
-    if text != text.strip():
-        return "begins or ends with a space"
-    if len(text) > LONGEST_NAME:
-        return f"is {len(text)} characters long, above the limit of {LONGEST_NAME}"
+    if len(text) > longest:
+        return f"is {len(text)} characters long, above the limit of {longest}"
     return None
 
 
@@ -50,6 +64,8 @@ def shown(value: object, longest: int = 60) -> str:
     """A value as a message shows it: text in quotes, nothing unprintable, not longer than about one line."""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, int) and is_too_large(value):
+        return f"a whole number of {value.bit_length()} bits"  # Python refuses to write thousands of digits
     text = str(value)
     if len(text) > longest:
         text = text[: longest - 3] + "..."
@@ -58,6 +74,11 @@ def shown(value: object, longest: int = 60) -> str:
         for character in text.replace("\n", "\\n").replace("\t", "\\t")
     )
     return f'"{text}"' if isinstance(value, str) else text
+
+
+def is_too_large(value: int) -> bool:
+    """Whether a whole number needs more than 64 bits, so that no table of ours can hold it."""
+    return value.bit_length() > 64
 
 
 def closest(word: str, words: Iterable[str]) -> str | None:

@@ -6,6 +6,7 @@ import math
 import re
 import tomllib
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -13,8 +14,8 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from stresslab.documents.findings import Document, Findings, read_bytes
-from stresslab.documents.messages import kind_of_value, words_for
-from stresslab.documents.names import closest, name_problem, shown, suggestion
+from stresslab.documents.messages import kind_of_value, number, words_for
+from stresslab.documents.names import closest, is_too_large, name_problem, path_problem, shown, suggestion
 from stresslab.documents.places import KeyPath, Place, find_places, line_starts
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -22,6 +23,7 @@ Model = TypeVar("Model", bound=BaseModel)
 _SYNTAX_PLACE = re.compile(
     r"^(?P<what>.*?) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)$", re.DOTALL
 )
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _SYNTAX_REMEDIES = (
     ("Expected '=' after a key", "write key = value, one a line"),
     ("Unclosed array", "close the list with ]"),
@@ -82,7 +84,7 @@ def open_document(
     except ValueError as error:
         refusal = error.args if len(error.args) == 2 else (f"{shown(name, 200)} is not a path", "name a file on disk")
     else:
-        document = findings.opened[real] = _parse(content, name, path.parent, findings)
+        document = findings.opened[real] = parse_document(content, name, path.parent, findings)
         return document
     if origin is None:
         findings.fault_at(name, Place(1, 1), *refusal)
@@ -91,7 +93,20 @@ def open_document(
     return None
 
 
-def _parse(content: bytes, name: str, folder: Path, findings: Findings) -> Document | None:
+def parse_document(content: bytes, name: str, folder: Path, findings: Findings) -> Document | None:
+    """Parse a file's bytes; None where they are no TOML.
+
+    Parameters
+    ----------
+    content : bytes
+        UTF-8 text.
+    name : str
+        The file as the user named it; faults bear it.
+    folder : pathlib.Path
+        Where the paths inside the file start.
+    findings : Findings
+        Takes the faults.
+    """
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -105,6 +120,7 @@ def _parse(content: bytes, name: str, folder: Path, findings: Findings) -> Docum
         data = tomllib.loads(text)
         places = find_places(text)
         document = Document(name, folder, text, data, places)
+        before = len(findings.faults)
         _check_leaves(document, findings)
     except RecursionError:
         findings.fault_at(name, Place(1, 1), "tables or lists are nested too deeply", "nest at most a few levels")
@@ -112,7 +128,7 @@ def _parse(content: bytes, name: str, folder: Path, findings: Findings) -> Docum
     except ValueError as error:
         findings.fault_at(name, *_syntax_fault(str(error), text))
         return None
-    return document
+    return replace(document, sound=len(findings.faults) == before)
 
 
 def _syntax_fault(message: str, text: str) -> tuple[Place, str, str]:
@@ -138,7 +154,7 @@ def _syntax_fault(message: str, text: str) -> tuple[Place, str, str]:
 
 
 def _check_leaves(document: Document, findings: Findings) -> None:
-    """What holds in every file: keys print, and numbers are finite."""
+    """What holds in every file: keys print, and numbers are finite and of bounded size."""
     for path, value in _walk((), document.data):
         if path and isinstance(path[-1], str):
             problem = name_problem(path[-1])
@@ -149,6 +165,9 @@ def _check_leaves(document: Document, findings: Findings) -> None:
             findings.fault(
                 document, path, f"{_label(path)} is {value}, which is not a finite number", "give a finite number"
             )
+        if isinstance(value, int) and is_too_large(value):
+            problem = f"{_label(path)} is {number(value)}, too large for any figure"
+            findings.fault(document, path, problem, "give a whole number of at most 64 bits")
 
 
 def _walk(path: KeyPath, value: Any) -> Iterator[tuple[KeyPath, Any]]:
@@ -193,7 +212,7 @@ def check_unknown_keys(document: Document, at: KeyPath, known: list[str], findin
 def reference_at(document: Document, at: KeyPath) -> str | None:
     """The name or path that a file states at a path; None where it states none that could be one."""
     value = document.at(at)
-    return value if isinstance(value, str) and name_problem(value) is None else None
+    return value if isinstance(value, str) and path_problem(value) is None else None
 
 
 def is_table(document: Document, at: KeyPath, findings: Findings) -> bool:
@@ -222,7 +241,15 @@ def tables_in_list(document: Document, at: KeyPath, findings: Findings) -> list[
 
 
 def _dotted(path: KeyPath) -> str:
-    return ".".join(part for part in path if isinstance(part, str))
+    names = [part for part in path if isinstance(part, str)]
+    return ".".join(name if _BARE_KEY.fullmatch(name) else shown(name) for name in names)
+
+
+def _header(path: KeyPath) -> str:
+    """The header of a table, brackets included; empty for the file itself, and for a table inside braces."""
+    if any(isinstance(part, int) for part in path[:-1]):
+        return ""
+    return f"[[{_dotted(path)}]]" if path and isinstance(path[-1], int) else f"[{_dotted(path)}]" if path else ""
 
 
 def check_table(
@@ -285,6 +312,9 @@ def check_values(
         for details in error.errors(include_url=False):
             location = details["loc"]
             path = (*at, written.get(str(location[0]), str(location[0])), *location[1:])
-            if details["type"] != "finite_number":  # placed when the file was read
-                findings.fault(document, path, *words_for(details, model))
+            value = document.at(path)
+            if details["type"] == "finite_number" or (isinstance(value, int) and is_too_large(value)):
+                continue  # placed when the file was read
+            words = words_for(details, model, _header(at), exists=document.at(at) is not None)
+            findings.fault(document, path, *words)
         return None

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stresslab.book.book import Book, Position
 from stresslab.book.configuration import Configuration, Pool
-from stresslab.margin.closed_form import (
-    bankruptcy_price,
-    liquidation_price,
-    margin_ratio,
-    surviving_price_ratios,
-    unrealized_pnl,
+from stresslab.book.marks import with_marks
+from stresslab.margin.closed_form import margin_ratio
+from stresslab.margin.pool_figures import (
+    bankruptcy_price_of,
+    liquidation_price_of,
+    mark_of,
+    notional_at,
+    pnl_of,
+    requirement_of,
+)
+from stresslab.venues.rules.margin_rules import (
+    MarginRules,
+    initial_margin,
+    is_liquidated,
+    notional_lines,
+    other_switches,
+    tier_measure,
 )
 
 
@@ -27,19 +37,19 @@ class PositionExplanation:
     id, symbol : str
         The position and its contract.
     quantity : float
-        Signed size in base units.
+        Signed size: base units if linear, contracts if inverse.
     entry_price, mark_price : float
-        Prices per base unit; the mark is the entry price where the book states none.
+        Prices per base unit; the mark is the entry price where the book states none for the contract.
     notional : float
         Absolute value at the mark.
     unrealized_pnl : float
         Signed profit and loss since entry.
     tier_floor, maintenance_rate, maintenance_amount : float
-        The tier that holds the notional: where it begins, its rate, and what it subtracts.
+        The tier that holds the position: where it begins, its rate, and what it subtracts.
     maintenance_margin : float
-        Rate times notional minus amount.
+        Rate times notional minus amount, plus the closing fee where the venue counts one in its trigger.
     maximal_leverage : float
-        Of that tier.
+        Of that tier, at the mark.
     initial_margin : float
         Notional over maximal leverage.
     leverage : float or None
@@ -48,6 +58,16 @@ class PositionExplanation:
         Mark of this symbol at which the pool's surplus is 0, all other marks still; None where there is none.
     bankruptcy_price : float or None
         Mark of this symbol at which the pool's equity is 0, all other marks still; None where there is none.
+    contract : {"linear", "inverse"}
+        Kind of contract.
+    contract_size : float
+        Quote currency in one contract if inverse, else 1.
+    rules : MarginRules
+        The switches of the contract.
+    valued_notional : float
+        Notional that the rate applies to: at the mark, or at entry.
+    closing_fee : float
+        Part of the maintenance margin that is the fee to close.
     """
 
     id: str
@@ -66,6 +86,11 @@ class PositionExplanation:
     leverage: float | None
     liquidation_price: float | None
     bankruptcy_price: float | None
+    contract: str
+    contract_size: float
+    rules: MarginRules
+    valued_notional: float
+    closing_fee: float
 
 
 @dataclass(frozen=True)
@@ -82,6 +107,8 @@ class PoolExplanation:
         Equity over maintenance margin; liquidation at 1 or below.
     venue_margin_ratio : float or None
         Its inverse, a fraction, as the venue shows it; None where equity is not positive.
+    liquidated : bool
+        Whether the venue's trigger is met today.
     positions : tuple of PositionExplanation
         At least one, in the order of the book.
     """
@@ -95,6 +122,7 @@ class PoolExplanation:
     surplus: float
     margin_ratio: float
     venue_margin_ratio: float | None
+    liquidated: bool
     positions: tuple[PositionExplanation, ...]
 
 
@@ -126,16 +154,18 @@ def explain(book: Book, configurations: Iterable[Configuration]) -> Explanation:
     Parameters
     ----------
     book : Book
-        The account. A position without a mark price is marked at its entry price.
+        The account. A position without a mark price is marked as another one in its contract is, else at its entry
+        price.
     configurations : iterable of Configuration
         Partitions of the book's positions.
 
     Returns
     -------
     Explanation
-        METHODS M1, M3, M4, M6 and M7 on every pool and position.
+        METHODS M1 to M7 on every pool and position, under the rules of each contract.
     """
     configurations = tuple(configurations)
+    book = replace(book, positions=with_marks(book.positions))
     return Explanation(
         book=book.name,
         venue=book.venue.name,
@@ -195,35 +225,28 @@ def as_text(explanation: Explanation) -> str:
         f"{explanation.book}, at today's marks, money in {explanation.currency}",
         f"rules: {explanation.venue}, effective {explanation.effective}",
     ]
+    # A cent of a coin is a fortune: amounts in coin are shown to its hundred millionths.
+    in_coin = any(position.contract == "inverse" for pool in explanation.pools for position in pool.positions)
+    digits = 8 if in_coin else 2
     configuration = None
     for pool in explanation.pools:
         if pool.configuration != configuration:
             configuration = pool.configuration
             idle = explanation.idle_cash[configuration]
-            lines += ["", f"{configuration}" + (f" (cash in no pool: {_money(idle)})" if idle else "")]
-        lines += ["", *_pool_lines(pool)]
+            lines += ["", f"{configuration}" + (f" (cash in no pool: {_money(idle, digits)})" if idle else "")]
+        lines += ["", *_pool_lines(pool, digits)]
         for position in pool.positions:
-            lines += ["", *(f"  {line}" for line in _position_lines(position, pool))]
+            lines += ["", *(f"  {line}" for line in _position_lines(position, pool, digits))]
     return "\n".join(lines)
-
-
-def _mark(position: Position) -> float:
-    return position.entry_price if position.mark_price is None else position.mark_price
-
-
-def _pnl(position: Position) -> float:
-    return unrealized_pnl(position.quantity, position.entry_price, _mark(position))
-
-
-def _requirement(position: Position) -> float:
-    return float(position.symbol.tiers.maintenance_margin(abs(position.quantity) * _mark(position)))
 
 
 def _pool(book: Book, configuration: str, pool: Pool) -> PoolExplanation:
     members = [book.positions[index] for index in pool.positions]
-    pnl = sum(map(_pnl, members))
-    requirement = sum(map(_requirement, members))
+    explained = tuple(_position(position, members, pool.collateral) for position in members)
+    pnl = sum(position.unrealized_pnl for position in explained)
+    requirement = sum(position.maintenance_margin for position in explained)
     equity = pool.collateral + pnl
+    surplus = equity - requirement
     return PoolExplanation(
         configuration=configuration,
         pool=pool.name,
@@ -231,108 +254,95 @@ def _pool(book: Book, configuration: str, pool: Pool) -> PoolExplanation:
         unrealized_pnl=pnl,
         equity=equity,
         maintenance_margin=requirement,
-        surplus=equity - requirement,
+        surplus=surplus,
         margin_ratio=margin_ratio(equity, requirement),
         venue_margin_ratio=requirement / equity if equity > 0.0 else None,
-        positions=tuple(_position(position, members, pool.collateral) for position in members),
+        liquidated=any(is_liquidated(surplus, position.symbol.rules.trigger) for position in members),
+        positions=explained,
     )
 
 
 def _position(position: Position, members: list[Position], collateral: float) -> PositionExplanation:
-    mark_price = _mark(position)
-    notional = abs(position.quantity) * mark_price
-    tiers = position.symbol.tiers
-    tier = tiers.tier_of(notional)
-    # Positions in one symbol have one mark: they move together, as in the venue's formula for both sides of a hedge.
-    moving = [other for other in members if other.symbol.name == position.symbol.name]
-    still = [other for other in members if other.symbol.name != position.symbol.name]
-    still_pnl, still_requirement = sum(map(_pnl, still)), sum(map(_requirement, still))
-    available = collateral + still_pnl - still_requirement
+    mark_price, symbol = mark_of(position), position.symbol
+    rules = symbol.rules
+    notional = notional_at(position, mark_price)
+    valued_at = position.entry_price if rules.requirement_at == "entry" else mark_price
+    valued = notional_at(position, valued_at)
+    lines = notional_lines(position.quantity, symbol.tiers, rules)
+    piece = lines.piece_of(valued)
+    tier = symbol.tiers.tier_of(tier_measure(position.quantity, valued_at, *_contract(position), rules))
+    margin, closing_fee = requirement_of(position, members, collateral)
+    initial = initial_margin(position.quantity, mark_price, symbol.tiers, *_contract(position), rules)
     return PositionExplanation(
         id=position.id,
-        symbol=position.symbol.name,
+        symbol=symbol.name,
         quantity=position.quantity,
         entry_price=position.entry_price,
         mark_price=mark_price,
         notional=notional,
-        unrealized_pnl=_pnl(position),
-        tier_floor=tiers.floors[tier],
-        maintenance_rate=tiers.maintenance_rates[tier],
-        maintenance_amount=tiers.maintenance_amounts[tier],
-        maintenance_margin=_requirement(position),
-        maximal_leverage=tiers.maximal_leverages[tier],
-        initial_margin=notional / tiers.maximal_leverages[tier],
-        leverage=abs(position.quantity) * position.entry_price / collateral if collateral > 0.0 else None,
-        liquidation_price=_liquidation_price(moving, mark_price, available),
-        bankruptcy_price=_bankruptcy_price(moving, mark_price, collateral + still_pnl),
+        unrealized_pnl=pnl_of(position),
+        tier_floor=symbol.tiers.floors[tier],
+        maintenance_rate=lines.slopes[piece],
+        maintenance_amount=-lines.constants[piece],
+        maintenance_margin=margin + closing_fee,
+        maximal_leverage=notional / initial,
+        initial_margin=initial,
+        leverage=notional_at(position, position.entry_price) / collateral if collateral > 0.0 else None,
+        liquidation_price=liquidation_price_of(position, members, collateral),
+        bankruptcy_price=bankruptcy_price_of(position, members, collateral),
+        contract=symbol.contract,
+        contract_size=symbol.contract_size,
+        rules=rules,
+        valued_notional=valued,
+        closing_fee=closing_fee,
     )
 
 
-def _liquidation_price(moving: list[Position], mark_price: float, available: float) -> float | None:
-    # Collateral, pnl and requirement of the positions that stand still come as one amount, `available`.
-    if len(moving) == 1:
-        (leg,) = moving
-        return liquidation_price(leg.quantity, leg.entry_price, leg.symbol.tiers, available)
-    quantities, marks = [leg.quantity for leg in moving], [_mark(leg) for leg in moving]
-    ratios = surviving_price_ratios(
-        quantities, [leg.entry_price for leg in moving], marks, [leg.symbol.tiers for leg in moving], available
-    )
-    if ratios is None:
-        return None
-    lower, upper = ratios
-    # A fall liquidates only where the legs together are long; it is shown before the rise that the tiers may add.
-    ratio = lower if lower > 0.0 else upper
-    return ratio * mark_price if ratio < math.inf else None
+def _contract(position: Position) -> tuple[str, float]:
+    return position.symbol.contract, position.symbol.contract_size
 
 
-def _bankruptcy_price(moving: list[Position], mark_price: float, available: float) -> float | None:
-    if len(moving) == 1:
-        (leg,) = moving
-        return bankruptcy_price(leg.quantity, leg.entry_price, available)
-    net_notional = sum(leg.quantity * _mark(leg) for leg in moving)
-    if net_notional == 0.0:
-        return None
-    # Together the legs are worth what one position of this size would be, if the price were counted in marks of today.
-    entry_ratio = sum(leg.quantity * leg.entry_price for leg in moving) / net_notional
-    ratio = bankruptcy_price(net_notional, entry_ratio, available)
-    return None if ratio is None else ratio * mark_price
-
-
-def _pool_lines(pool: PoolExplanation) -> list[str]:
+def _pool_lines(pool: PoolExplanation, digits: int) -> list[str]:
     venue_ratio = "none" if pool.venue_margin_ratio is None else f"{pool.venue_margin_ratio * 100:,.2f} %"
-    state = "positive: the pool stands" if pool.surplus > 0.0 else "not positive: the pool is liquidated"
+    state = "the pool is liquidated" if pool.liquidated else "the pool stands"
+    sign = "positive" if pool.surplus > 0.0 else "not positive"
+    strict = any(position.rules.trigger == "below" for position in pool.positions)
+    below, above = ("below 1", "above 100 %") if strict else ("at 1 or below", "at 100 % or above")
     return [
         f"  pool {pool.pool}",
-        _line("collateral", _money(pool.collateral), ""),
-        _line("+ unrealized pnl", _money(pool.unrealized_pnl), "sum over its positions"),
-        _line("= equity", _money(pool.equity), ""),
-        _line("- maintenance margin", _money(pool.maintenance_margin), "sum over its positions"),
-        _line("= surplus", _money(pool.surplus), state),
-        _line("margin ratio", f"{pool.margin_ratio:,.4f}", "equity / maintenance margin; liquidation at 1 or below"),
-        _line("as the venue shows it", venue_ratio, "maintenance margin / equity; liquidation at 100 % or above"),
+        _line("collateral", _money(pool.collateral, digits), ""),
+        _line("+ unrealized pnl", _money(pool.unrealized_pnl, digits), "sum over its positions"),
+        _line("= equity", _money(pool.equity, digits), ""),
+        _line("- maintenance margin", _money(pool.maintenance_margin, digits), "sum over its positions"),
+        _line("= surplus", _money(pool.surplus, digits), f"{sign}: {state}"),
+        _line("margin ratio", f"{pool.margin_ratio:,.4f}", f"equity / maintenance margin; liquidation {below}"),
+        _line("as the venue shows it", venue_ratio, f"maintenance margin / equity; liquidation {above}"),
     ]
 
 
-def _position_lines(position: PositionExplanation, pool: PoolExplanation) -> list[str]:
+def _position_lines(position: PositionExplanation, pool: PoolExplanation, digits: int) -> list[str]:
     side, size = ("long" if position.quantity > 0.0 else "short"), f"{abs(position.quantity):,.10g}"
     mark, entry = _price(position.mark_price), _price(position.entry_price)
-    difference = f"({mark} - {entry})" if position.quantity > 0.0 else f"({entry} - {mark})"
-    tier = f"tier from {position.tier_floor:,.10g}"
+    inverse = position.contract == "inverse"
+    if inverse:
+        size = f"{size} x {position.contract_size:,.10g}"
+        (first, second) = (entry, mark) if position.quantity > 0.0 else (mark, entry)
+        difference, value = f"(1 / {first} - 1 / {second})", f"{size} / {mark}"
+    else:
+        (first, second) = (mark, entry) if position.quantity > 0.0 else (entry, mark)
+        difference, value = f"({first} - {second})", f"{size} x {mark}"
     leverage = "none" if position.leverage is None else f"{position.leverage:,.2f}"
+    margin = _money(position.maintenance_margin, digits)
     return [
         f"  position {position.id}: {side} {size} {position.symbol}, entry price {entry}",
+        *(f"    rule of this contract: {name} {what}" for name, what in other_switches(position.rules)),
         _line("mark price", mark, ""),
-        _line("notional", _money(position.notional), f"{size} x {mark}"),
-        _line("unrealized pnl", _money(position.unrealized_pnl), f"{size} x {difference}"),
-        _line(
-            "maintenance margin",
-            _money(position.maintenance_margin),
-            f"{position.maintenance_rate * 100:.10g} % x {_money(position.notional)}"
-            f" - {_money(position.maintenance_amount)}; {tier}",
-        ),
+        _line("notional", _money(position.notional, digits), value),
+        _line("unrealized pnl", _money(position.unrealized_pnl, digits), f"{size} x {difference}"),
+        _line("maintenance margin", margin, _margin_terms(position, digits)),
         _line(
             "initial margin",
-            _money(position.initial_margin),
+            _money(position.initial_margin, digits),
             f"notional / {position.maximal_leverage:,.10g}, the largest leverage of its tier",
         ),
         _line("leverage", leverage, "notional at entry / collateral of the pool"),
@@ -341,21 +351,37 @@ def _position_lines(position: PositionExplanation, pool: PoolExplanation) -> lis
     ]
 
 
+def _margin_terms(position: PositionExplanation, digits: int) -> str:
+    terms = f"{position.maintenance_rate * 100:.10g} % x {_money(position.valued_notional, digits)}"
+    if position.rules.requirement_at == "entry":
+        terms += " (notional at entry)"
+    if position.rules.tier_rule == "marginal":
+        terms += f" - {_money(position.maintenance_amount, digits)}"
+    if position.closing_fee:
+        rate, fee = f"{position.rules.closing_fee_rate * 100:.10g} %", _money(position.closing_fee, digits)
+        terms += f" + {fee} to close ({rate} of the value at the {position.rules.closing_fee} price)"
+    return f"{terms}; tier from {position.tier_floor:,.10g}"
+
+
 def _price_line(position: PositionExplanation, name: str, price: float | None, vanishing: str, today: float) -> str:
     if price is None:
         # Without a root above 0 the amount keeps today's sign at every price.
         where = "positive at every price" if today > 0.0 else "positive at no price"
         return _line(name, "none", f"no {name}: the pool's {vanishing} is {where} of {position.symbol}")
     away = (price / position.mark_price - 1.0) * 100
-    return _line(name, _price(price), f"{away:+,.2f} % from the mark; there the pool's {vanishing} is 0")
+    steps = ("whole_position", "notional", "mark")
+    rules = position.rules
+    jumps = vanishing == "surplus" and (rules.tier_rule, rules.tier_measure, rules.requirement_at) == steps
+    what = "reaches 0, or steps over it at a tier's edge" if jumps else "is 0"
+    return _line(name, _price(price), f"{away:+,.2f} % from the mark; there the pool's {vanishing} {what}")
 
 
 def _line(label: str, figure: str, terms: str) -> str:
     return f"    {label:<22}{figure:>20}   {terms}".rstrip()
 
 
-def _money(amount: float) -> str:
-    return f"{amount:z,.2f}"
+def _money(amount: float, digits: int) -> str:
+    return f"{amount:z,.{digits}f}"
 
 
 def _price(price: float) -> str:

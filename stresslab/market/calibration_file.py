@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field, SkipValidation
 from stresslab.documents.fields import TABLE, Drift, Name, SchemaNumber, Volatility
 from stresslab.documents.findings import Document, Findings
 from stresslab.documents.kinds import is_kind
-from stresslab.documents.names import shown, suggestion
+from stresslab.documents.names import name_problem, shown, suggestion
 from stresslab.documents.places import KeyPath, Place
 from stresslab.documents.reading import check_table, check_values, is_table, key_meant, keys_of, open_document
 from stresslab.market.correlation import Correlation, CorrelationTable, read_correlation
@@ -153,7 +153,7 @@ def calibration_from(document: Document, findings: Findings) -> Calibration | No
     elif len(figures) > 1:
         remedy = "add [correlation] with assets = [...] and matrix = [[...]]"
         findings.fault(document, (), "the table [correlation] is missing, and there are several assets", remedy)
-    if head is None or len(findings.faults) > before:
+    if head is None or not document.sound or len(findings.faults) > before:
         return None
     return Calibration(
         name=head.name,
@@ -181,7 +181,8 @@ def _assets(document: Document, at: KeyPath, findings: Findings) -> dict[str, As
 def _check_covered(
     document: Document, at: KeyPath, figures: Mapping[str, AssetFigures], correlation: Correlation, findings: Findings
 ) -> None:
-    missing = [asset for asset in figures if asset not in correlation.assets]
+    # An asset whose name does not print is a fault of its own.
+    missing = [asset for asset in figures if asset not in correlation.assets and name_problem(asset) is None]
     if missing:
         listed = ", ".join(shown(asset) for asset in missing)
         findings.fault(

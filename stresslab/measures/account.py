@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stresslab.measures.intervals import mean_bounds, paired_difference
+from stresslab.measures.intervals import mean_bounds, paired_difference, quantile_ranks
 from stresslab.measures.tails import tail
 
 Triple = tuple[float, float, float]
@@ -25,8 +25,8 @@ class AccountPaths:
     ----------
     first_step, last_step : numpy.ndarray
         Step of the first liquidation of a pool and of the last one, [path]; steps + 1 if none, or not all, were.
-    position_liquidated : numpy.ndarray
-        Whether the pool that holds the position was liquidated, [position, path].
+    position_step : numpy.ndarray
+        Step in which the pool that holds the position was liquidated, [position, path]; steps + 1 if never.
     loss : numpy.ndarray
         Account value today less at the horizon, [path], float64, positive = loss.
     steps : int
@@ -35,7 +35,7 @@ class AccountPaths:
 
     first_step: NDArray[np.int32]
     last_step: NDArray[np.int32]
-    position_liquidated: NDArray[np.bool_]
+    position_step: NDArray[np.int32]
     loss: NDArray[np.float64]
     steps: int
 
@@ -43,6 +43,11 @@ class AccountPaths:
     def any_liquidated(self) -> NDArray[np.bool_]:
         """Whether any pool was liquidated, [path]."""
         return self.first_step <= self.steps
+
+    @property
+    def position_liquidated(self) -> NDArray[np.bool_]:
+        """Whether the pool that holds the position was liquidated, [position, path]."""
+        return self.position_step <= self.steps
 
     @property
     def wiped(self) -> NDArray[np.bool_]:
@@ -98,20 +103,49 @@ def differences(first: AccountPaths, second: AccountPaths, levels: Sequence[floa
     }
 
 
+def quantile_differences(
+    first: AccountPaths, second: AccountPaths, probabilities: Sequence[float]
+) -> NDArray[np.float64]:
+    """Quantiles of one configuration's loss less those of another's, on the same paths.
+
+    Parameters
+    ----------
+    first, second : AccountPaths
+        The two configurations.
+    probabilities : sequence of float
+        Of the quantiles, in (0, 1).
+
+    Returns
+    -------
+    numpy.ndarray
+        Estimate, lower and upper bound, [3, probability]; the bounds are missing (NaN) for fewer than four paths.
+    """
+    one, two = np.sort(first.loss), np.sort(second.loss)
+    ranks = np.array([quantile_ranks(probability, one.size)[1] for probability in probabilities]) - 1
+    difference = one[ranks] - two[ranks]
+    return np.stack(
+        [difference, *mean_bounds(difference, _quantile_difference_errors(first.loss, second.loss, probabilities))]
+    )
+
+
+def _quantile_difference_errors(
+    first: NDArray[np.float64], second: NDArray[np.float64], probabilities: Sequence[float]
+) -> NDArray[np.float64]:
+    """Standard errors of differences of quantiles, from their spread over sections: there is no simple formula."""
+    sections = min(_SECTIONS, first.size // 2)
+    if sections < 2:
+        return np.full(len(probabilities), np.nan)
+    parts = [
+        np.quantile(one, probabilities) - np.quantile(two, probabilities)
+        for one, two in zip(np.array_split(first, sections), np.array_split(second, sections), strict=True)
+    ]
+    return np.asarray(np.std(parts, axis=0, ddof=1) / np.sqrt(sections))
+
+
 def _tail_difference(first: NDArray[np.float64], second: NDArray[np.float64], level: float) -> tuple[Triple, Triple]:
     one, two = tail(np.sort(first), level), tail(np.sort(second), level)
     value_at_risk = one.value_at_risk - two.value_at_risk
-    # A difference of quantiles has no simple error: it is estimated from the spread over sections of the sample.
-    sections = min(_SECTIONS, first.size // 2)
-    if sections > 1:
-        parts = [
-            np.quantile(a, level) - np.quantile(b, level)
-            for a, b in zip(np.array_split(first, sections), np.array_split(second, sections), strict=True)
-        ]
-        error = float(np.std(parts, ddof=1)) / np.sqrt(sections)
-    else:
-        error = np.nan
-    var_lower, var_upper = mean_bounds(value_at_risk, error)
+    var_lower, var_upper = mean_bounds(value_at_risk, _quantile_difference_errors(first, second, [level])[0])
     # The error of a shortfall is that of the mean excess over the value at risk, here of the paired excesses.
     excess = np.maximum(first - one.value_at_risk, 0.0) - np.maximum(second - two.value_at_risk, 0.0)
     shortfall = one.expected_shortfall - two.expected_shortfall

@@ -10,12 +10,16 @@ from numpy.typing import NDArray
 
 from stresslab.book.configuration import Configuration
 from stresslab.margin.ledger_lines import LINES
-from stresslab.measures.account import AccountPaths, differences, mean_with_bounds
-from stresslab.measures.intervals import curve_band, quantile_ranks, wilson
+from stresslab.measures.account import AccountPaths, differences, mean_with_bounds, quantile_differences
+from stresslab.measures.intervals import curve_band, paired_difference, quantile_ranks, wilson
 from stresslab.measures.tails import tail
 from stresslab.simulation.outcomes import Outcomes
 
 Arrays = dict[str, NDArray[np.float64]]
+
+
+class NoValidPathError(ArithmeticError):
+    """Every path failed, so that there is nothing to estimate from; the market leads beyond single precision."""
 
 
 @dataclass(frozen=True)
@@ -83,10 +87,17 @@ def evaluate(outcomes: Outcomes, configurations: Sequence[Configuration], axes: 
     -------
     dict of str to numpy.ndarray
         By variable name; where a configuration lacks a pool the value is NaN.
+
+    Raises
+    ------
+    NoValidPathError
+        If every path failed.
     """
     valid = ~outcomes.failed
     if not valid.any():
-        raise ArithmeticError("every path failed: volatility or drift takes prices beyond what single precision holds")
+        raise NoValidPathError(
+            "every path failed: prices leave what single precision holds; lower drift, volatility or horizon"
+        )
     arrays: Arrays = {}
     accounts = []
     for row, (configuration, stakes) in enumerate(zip(configurations, outcomes.configuration_stakes, strict=True)):
@@ -96,19 +107,64 @@ def evaluate(outcomes: Outcomes, configurations: Sequence[Configuration], axes: 
                 _place(arrays, name, (len(configurations), len(axes.pools)), (row, column), value)
         paths = _account_paths(outcomes, configuration, stakes, valid)
         accounts.append(paths)
-        for name, value in (_account(paths, outcomes.step, axes) | _ledger(outcomes, row, valid, axes)).items():
+        ledger = _ledger(outcomes, row, valid, axes) if outcomes.accounts else {}
+        for name, value in (_account(paths, outcomes.step, axes) | ledger).items():
             _place(arrays, name, (len(configurations),), (row,), value)
-    for row, account in enumerate(accounts):
-        for name, value in differences(account, accounts[0], axes.levels).items():
-            for part, suffix in zip(value, ("", "_lower", "_upper"), strict=True):
-                _place(arrays, f"{name}_difference{suffix}", (len(configurations),), (row,), part)
-    names = [configuration.name for configuration in configurations]
-    isolated, cross = accounts[names.index("all_isolated")], accounts[names.index("all_cross")]
-    for name, value in differences(isolated, cross, axes.levels).items():
-        for part, suffix in zip(value, ("", "_lower", "_upper"), strict=True):
-            arrays[f"{name}_isolated_less_cross{suffix}"] = np.asarray(part)
+    _place_differences(arrays, accounts, configurations, axes)
+    _place_pool_differences(arrays, outcomes, configurations, axes, valid)
     arrays["failed_paths"] = np.asarray(float(outcomes.failed.sum()))
     return arrays
+
+
+_BOUNDS = ("", "_lower", "_upper")
+
+
+def _place_differences(
+    arrays: Arrays, accounts: Sequence[AccountPaths], configurations: Sequence[Configuration], axes: Axes
+) -> None:
+    """Each account less the first, and all_isolated less all_cross."""
+    for row, account in enumerate(accounts):
+        for name, value in _account_differences(account, accounts[0], axes).items():
+            # A configuration does not differ from itself, and that is certain.
+            for part, suffix in zip(value if row else np.zeros_like(value), _BOUNDS, strict=True):
+                _place(arrays, f"{name}_difference{suffix}", (len(accounts),), (row,), part)
+    names = [configuration.name for configuration in configurations]
+    isolated, cross = accounts[names.index("all_isolated")], accounts[names.index("all_cross")]
+    for name, value in _account_differences(isolated, cross, axes).items():
+        for part, suffix in zip(value, _BOUNDS, strict=True):
+            arrays[f"{name}_isolated_less_cross{suffix}"] = np.asarray(part)
+
+
+def _account_differences(first: AccountPaths, second: AccountPaths, axes: Axes) -> Arrays:
+    return differences(first, second, axes.levels) | {
+        "loss_quantile": quantile_differences(first, second, axes.quantiles)
+    }
+
+
+def _place_pool_differences(
+    arrays: Arrays,
+    outcomes: Outcomes,
+    configurations: Sequence[Configuration],
+    axes: Axes,
+    valid: NDArray[np.bool_],
+) -> None:
+    """Each pool's probability less that of the first configuration's pool of the same name, where it has one."""
+    stake_of = [
+        {pool.name: stake for pool, stake in zip(configuration.pools, stakes, strict=True)}
+        for configuration, stakes in zip(configurations, outcomes.configuration_stakes, strict=True)
+    ]
+    liquidated = (outcomes.liquidation_step <= outcomes.steps)[:, valid]
+    shape = (len(configurations), len(axes.pools))
+    for suffix in _BOUNDS:
+        arrays[f"liquidation_probability_difference{suffix}"] = np.full(shape, np.nan)
+    for row, stakes in enumerate(stake_of):
+        for column, pool in enumerate(axes.pools):
+            if pool not in stakes or pool not in stake_of[0]:
+                continue
+            one, two = stakes[pool], stake_of[0][pool]
+            value = (0.0, 0.0, 0.0) if one == two else paired_difference(liquidated[one], liquidated[two])
+            for part, suffix in zip(value, _BOUNDS, strict=True):
+                arrays[f"liquidation_probability_difference{suffix}"][row, column] = part
 
 
 def _place(arrays: Arrays, name: str, outer: tuple[int, ...], at: tuple[int, ...], value: object) -> None:
@@ -149,8 +205,8 @@ def _pool(outcomes: Outcomes, stake: int, axes: Axes, valid: NDArray[np.bool_]) 
     draw = outcomes.insurance_draw[stake][valid].astype(np.float64)
     for name, sample in (("expected_liquidation_loss", lost), ("expected_insurance_draw", draw)):
         values |= _triple(name, mean_with_bounds(sample))
-    if liquidated.any():
-        values |= _triple("loss_given_liquidation", mean_with_bounds(lost[liquidated]))
+    given = mean_with_bounds(lost[liquidated]) if liquidated.any() else (np.nan, np.nan, np.nan)
+    values |= _triple("loss_given_liquidation", given)
     return values
 
 
@@ -211,7 +267,7 @@ def _account_paths(
     return AccountPaths(
         first_step=steps.min(axis=0),
         last_step=steps.max(axis=0),
-        position_liquidated=(steps <= outcomes.steps)[order],
+        position_step=steps[order],
         loss=-outcomes.profit[rows][:, valid].sum(axis=0, dtype=np.float64),
         steps=outcomes.steps,
     )
@@ -234,8 +290,10 @@ def _account(paths: AccountPaths, step: float, axes: Axes) -> dict[str, object]:
     values |= _probability("account_wiped_probability", paths.wiped)
     values |= _probability("position_liquidation_probability", paths.position_liquidated)
     for day in axes.review_days:
-        within = paths.first_step <= round(day / step)
-        values |= _probability(f"account_liquidation_probability_{day}d", within)
+        steps = round(day / step)
+        values |= _probability(f"account_liquidation_probability_{day}d", paths.first_step <= steps)
+        values |= _probability(f"account_wiped_probability_{day}d", paths.last_step <= steps)
+        values |= _probability(f"position_liquidation_probability_{day}d", paths.position_step <= steps)
     values |= _survival("account_survival", paths.first_step, np.round(axes.times / step))
     values |= _triple("expected_loss", mean_with_bounds(np.maximum(paths.loss, 0.0)))
     values |= _triple("expected_pnl", mean_with_bounds(-paths.loss))

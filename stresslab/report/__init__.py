@@ -7,9 +7,11 @@ import os
 from datetime import UTC, datetime
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import xarray as xr
+
+from stresslab.documents.names import is_printing
 
 # PDF/A demands a date, and the clock must not enter: the same input gives the same bytes.
 _TIMESTAMP = datetime(2000, 1, 1, tzinfo=UTC)
@@ -26,7 +28,7 @@ def typeset(results: xr.Dataset, path: str | Path, *, form: str = "standard") ->
     path : path
         The file to write, such as ``report.pdf``; an existing file is replaced at the end.
     form : {"standard", "short"}
-        About twelve pages, or about six for many accounts.
+        About twelve pages, or about six.
 
     Raises
     ------
@@ -92,11 +94,23 @@ def compile_report(results: xr.Dataset, form: str) -> tuple[bytes, list[str]]:
             ignore_system_fonts=True,
             format="pdf",
             # Data enters as data: nothing that a name holds is ever read as markup.
-            sys_inputs={"document": json.dumps(document, ensure_ascii=False)},
+            sys_inputs={"document": json.dumps(_printing(document), ensure_ascii=False)},
             pdf_standards=[*_STANDARDS],
             timestamp=_TIMESTAMP,
         )
     return bytes(pdf), [str(warning) for warning in warnings]
+
+
+def _printing(value: Any) -> Any:
+    """The data with a mark in place of signs that do not print, on which PDF/A fails; charts hold names alone."""
+    if isinstance(value, dict):
+        return {key: part if key == "svg" else _printing(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_printing(part) for part in value]
+    if isinstance(value, str):
+        spaces = {"\t": " ", "\n": "\n", "\u00a0": "\u00a0", "\u202f": "\u202f"}
+        return "".join(sign if is_printing(sign) else spaces.get(sign, "\ufffd") for sign in value)
+    return value
 
 
 def _subtitle(review: object) -> str:

@@ -13,6 +13,7 @@ from stresslab.report.limitations import Limitation
 from stresslab.report.review import BOOKED, CROSS, ISOLATED, Review, label
 
 _ANY = "account_liquidation_probability"
+_EVERY = "account_wiped_probability"
 
 
 def summary(review: Review) -> list[str]:
@@ -41,25 +42,21 @@ def _likelihood(review: Review) -> str:
 
 def _pair(review: Review, name: str, what: str) -> str:
     """One probability, isolated against cross, with the paired difference."""
-    isolated, cross = (review.estimate(name, configuration=configuration) for configuration in (ISOLATED, CROSS))
     difference = review.estimate(f"{name}_isolated_less_cross")
-    main, interval = points(difference)
+    if review.value(name, configuration=ISOLATED) == review.value(name, configuration=CROSS) == 0.0:
+        return f"a liquidation of {what} was not seen on any path, isolated or crossed"
     ends = f"{review.chance(name, CROSS)[0]} crossed, {review.chance(name, ISOLATED)[0]} isolated"
-    if isolated.value == cross.value == 0.0:
-        return f"{what} was not seen on any path, isolated or crossed"
+    numbers = f"({ends}; difference {' '.join(points(difference))} points)"
     if not difference.certain_sign:
-        return f"for {what} the two cannot be told apart ({ends}; difference {main} {interval} points)"
+        return f"on the probability that {what} is liquidated the two cannot be told apart {numbers}"
     verb = "raises" if difference.certain_sign > 0 else "lowers"
-    return f"isolation {verb} the probability that {what} ({ends}; difference {main} {interval} points)"
+    return f"isolation {verb} the probability that {what} is liquidated {numbers}"
 
 
 def _isolation(review: Review) -> str:
     if len(review.positions) == 1:
         return "The book is a single position: isolated and cross margin differ only in the collateral behind it."
-    some = _pair(review, _ANY, "some pool is liquidated").replace("for some pool is", "on whether some pool is")
-    every = _pair(review, "account_wiped_probability", "every pool is liquidated").replace(
-        "for every pool is", "on whether every pool is"
-    )
+    some, every = (_pair(review, name, what) for name, what in ((_ANY, "some pool"), (_EVERY, "every pool")))
     text = f"{some}; {every}."
     return text[0].upper() + text[1:]
 
@@ -218,11 +215,10 @@ def collateral(review: Review) -> str:
         return f"A probability of {target} requires {money(short[most])} {review.currency} more than the pool holds"
     if len(short) == 1:
         gap = f"{money(short[most])} {review.currency}"
-        return f"A probability of {target} requires {gap} more in {most}; every other pool holds enough"
-    return (
-        f"A probability of {target} in each pool requires {money(sum(short.values()))} {review.currency} more, "
-        f"{money(short[most])} of it in {most}"
-    )
+        return f"As booked, a probability of {target} requires {gap} more in {most}; every other pool holds enough"
+    total = f"{money(sum(short.values()))} {review.currency}"
+    part = f"{money(short[most])} of it in {most}"
+    return f"As booked, a probability of {target} in each pool requires {total} more, {part}"
 
 
 def _share(share: float) -> str:
@@ -239,10 +235,10 @@ def limitations(items: Sequence[Limitation]) -> str:
     """Which way the assumptions bend the result, counted."""
     directions = [item.direction for item in items]
     counts = [
-        (directions.count("understates"), "understate risk"),
-        (directions.count("overstates"), "overstate it"),
-        (directions.count("either way"), "cut either way"),
-        (directions.count("none"), "hardly matter"),
+        (directions.count("understates"), "understates risk", "understate risk"),
+        (directions.count("overstates"), "overstates it", "overstate it"),
+        (directions.count("either way"), "cuts either way", "cut either way"),
+        (directions.count("none"), "hardly matters", "hardly matter"),
     ]
-    parts = [f"{count} {words}" for count, words in counts if count]
+    parts = [f"{number} {one if number == 1 else several}" for number, one, several in counts if number]
     return f"Of {len(items)} assumptions, {', '.join(parts[:-1])} and {parts[-1]}"

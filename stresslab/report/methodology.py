@@ -61,7 +61,7 @@ def method(review: Review) -> list[tuple[str, str]]:
         ),
         (
             "Intervals",
-            "95 % throughout. Probabilities: Wilson, and the one-sided bound 1 - 0.05^(1/n) where none or all of n "
+            "95 % throughout. Probabilities: Wilson, and the one-sided bound 1 − 0.05^(1/n) where none or all of n "
             "paths were hit. "
             "Quantiles: order statistics. Means and shortfalls: normal. Survival: a band over the whole curve "
             "(Dvoretzky, "

@@ -6,9 +6,9 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from stresslab.report import findings, tables
+from stresslab.report import findings, loss_tables, tables
 from stresslab.report.blocks import Block, Table, figure, table, text, whole_table
-from stresslab.report.charts.collateral import figure_collateral
+from stresslab.report.charts.collateral import collateral_pools, figure_collateral
 from stresslab.report.charts.liquidation_prices import figure_liquidation_prices
 from stresslab.report.charts.liquidation_probability import figure_liquidation_probability
 from stresslab.report.charts.loss import figure_loss_distribution, figure_loss_tail, figure_losses_compared
@@ -19,6 +19,7 @@ from stresslab.report.limitations import limitations
 from stresslab.report.manifest import manifest
 from stresslab.report.methodology import GLOSSARY, method
 from stresslab.report.review import BOOKED, ROWS, Review, label
+from stresslab.report.style import is_drawn
 
 
 @dataclass(frozen=True)
@@ -57,15 +58,18 @@ def summary_page(review: Review, appendix: list[Table]) -> Page:
 
 def _notices(review: Review) -> list[str]:
     notices = []
+    gone: dict[str, list[str]] = {}
     for configuration in review.configurations:
-        gone = [pool for pool in review.pools(configuration) if review.liquidated_at_start(configuration, pool)]
-        if gone:
-            which = ", ".join(gone[:ROWS]) + (f" and {len(gone) - ROWS} more" if len(gone) > ROWS else "")
-            notices.append(
-                f"Liquidated at the start in {label(configuration)}: {which}. Equity does not exceed the maintenance "
-                f"margin today, "
-                "so the probability is 1 by definition."
-            )
+        for pool in review.pools(configuration):
+            if review.liquidated_at_start(configuration, pool):
+                gone.setdefault(pool, []).append(label(configuration))
+    if gone:
+        told = [f"{pool} ({', '.join(where)})" for pool, where in gone.items()]
+        more = f" and {len(told) - ROWS} more" if len(told) > ROWS else ""
+        notices.append(
+            f"Liquidated at the start: {'; '.join(told[:ROWS])}{more}. Equity does not exceed the maintenance margin "
+            "today, so the probability is 1 by definition."
+        )
     if review.failed:
         notices.append(
             f"{count(review.failed)} paths failed with a number that is not finite and are left out of every estimate."
@@ -77,6 +81,15 @@ def _notices(review: Review) -> list[str]:
             f"Idle cash, in no pool and never at risk, in {review.currency}: {amounts}. The same wallet stands "
             f"behind different "
             "stakes, so configurations are not compared at equal collateral."
+        )
+    names = [str(review.results.attrs[one]) for one in ("title", "book", "venue", "currency")]
+    for dim in ("configuration", "pool", "position", "asset"):
+        names += review.labels(dim)
+    boxed = sum(not is_drawn(name) for name in dict.fromkeys(names))
+    if boxed:
+        notices.append(
+            f"Signs that the fonts of this report lack are printed as boxes, in {boxed} "
+            f"{'name' if boxed == 1 else 'names'}; the dataset holds the names whole."
         )
     return [*notices, *(str(notice) for notice in json.loads(review.results.attrs["notices"]))]
 
@@ -188,6 +201,17 @@ def margin_ratio_page(review: Review, appendix: list[Table]) -> Page:
     )
 
 
+def _tail(review: Review) -> Block:
+    return figure(
+        figure_loss_tail(review.results),
+        "The tail of the loss: share of paths that lose more. At the line of 2.5 %: filled, value at risk; open, the "
+        "expected "
+        "shortfall beyond it.",
+        f"Tail of the loss on a logarithmic axis. {findings.loss(review)}.",
+        review.source("loss_profile", "value_at_risk", "expected_shortfall"),
+    )
+
+
 def loss_page(review: Review, appendix: list[Table]) -> Page:
     """Distribution of the loss, its tail, and what liquidation costs."""
     return Page(
@@ -201,28 +225,37 @@ def loss_page(review: Review, appendix: list[Table]) -> Page:
                 "Exceedance curves of the loss at the horizon by configuration.",
                 review.source("loss_profile"),
             ),
-            figure(
-                figure_loss_tail(review.results),
-                "The tail of the same curves. At the line of 2.5 %: filled, value at risk; open, the expected "
-                "shortfall beyond it.",
-                f"Tail of the loss on a logarithmic axis. {findings.loss(review)}.",
-                review.source("loss_profile", "value_at_risk", "expected_shortfall"),
-            ),
-            table(tables.losses(review), appendix),
+            _tail(review),
+            table(loss_tables.losses(review), appendix),
             figure(
                 figure_losses_compared(review.results),
                 "Expected loss, value at risk and shortfall by configuration, with 95 % intervals.",
                 "Dot plots of expected loss, value at risk and expected shortfall by configuration.",
                 review.source("expected_loss", "value_at_risk", "expected_shortfall"),
             ),
-            table(tables.loss_differences(review), appendix),
-            table(tables.given_liquidation(review), appendix),
+            table(loss_tables.loss_differences(review), appendix),
+            table(loss_tables.given_liquidation(review), appendix),
+        ],
+    )
+
+
+def short_loss_page(review: Review, appendix: list[Table]) -> Page:
+    """The tail of the loss, and the paired differences."""
+    return Page(
+        "Loss",
+        [
+            text(findings.loss(review), "finding"),
+            _tail(review),
+            table(loss_tables.losses(review), appendix),
+            table(loss_tables.loss_differences(review), appendix),
         ],
     )
 
 
 def collateral_page(review: Review, appendix: list[Table]) -> Page:
     """Collateral against probability."""
+    pools = len(collateral_pools(review))
+    shown = f" The first {ROWS} of {pools} pools are drawn, those as booked before the others." if pools > ROWS else ""
     return Page(
         "Collateral against probability",
         [
@@ -231,7 +264,8 @@ def collateral_page(review: Review, appendix: list[Table]) -> Page:
                 figure_collateral(review.results),
                 "Probability of liquidation that each amount of collateral leaves. Mark: today. Line: 1 %. Tick and "
                 "gray band: the "
-                "collateral it requires, with its 95 % interval. An open mark: not liquidated on any path.",
+                "collateral it requires, with its 95 % interval. An open mark: not liquidated on any path."
+                f"{shown}",
                 f"Curves of liquidation probability against collateral by pool. {findings.collateral(review)}.",
                 review.source("required_collateral_profile", "collateral"),
             ),
@@ -269,7 +303,7 @@ FORMS: dict[str, tuple[Callable[[Review, list[Table]], Page], ...]] = {
     "short": (
         summary_page,
         liquidation_probability_page,
-        loss_page,
+        short_loss_page,
         collateral_page,
         limitations_page,
         manifest_page,

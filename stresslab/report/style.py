@@ -7,12 +7,14 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.font_manager import findfont, get_font
 
 from stresslab.report.review import BOOKED, CROSS, ISOLATED
 
@@ -127,6 +129,17 @@ def svg(figure: Figure) -> str:
     with style():
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     return buffer.getvalue()
+
+
+@cache
+def _signs() -> frozenset[int]:
+    """Code points that the font of the charts, which the text falls back on, can draw."""
+    return frozenset(get_font(findfont("DejaVu Sans")).get_charmap())
+
+
+def is_drawn(name: str) -> bool:
+    """Whether the fonts at hand have every sign of a name; a sign that they lack becomes a box."""
+    return all(ord(sign) in _signs() for sign in name)
 
 
 def panel(axes: Axes, *, grid: str = "both") -> None:

@@ -20,6 +20,7 @@ from stresslab.scenario.scenario import Scenario
 from stresslab.simulation.outcomes import Outcomes
 
 SCHEMA = 1
+_OF_ACCOUNTS = ("expected_ledger", "transfers_quantile")
 # What the digits of a result depend on.
 _LIBRARIES = ("jax", "jaxlib", "numpy", "scipy", "xarray")
 
@@ -59,8 +60,9 @@ def _variables(values: dict[str, Any], currency: str) -> list[tuple[str, tuple[t
     units = {"money": currency, "price": f"{currency} per unit", "quantity": "base units"}
     for row in VARIABLES.values():
         if row.name not in values:
-            # The probabilities at days beyond the horizon, or inside a step, are all that a run may lack.
-            assert row.name.endswith("d"), row.name
+            # A run may lack the probabilities at days beyond the horizon, or inside a step, and the ledger if nothing
+            # acts on any account.
+            assert row.name.endswith(tuple(f"_{day}d" for day in REVIEW_DAYS)) or row.name in _OF_ACCOUNTS, row.name
             continue
         for name in (row.name, *companions(row)):
             attributes = {"long_name": _long_name(row, name), "sign": row.sign}

@@ -7,7 +7,7 @@ import json
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,9 @@ def write_manifest(folder: Path, content: Mapping[str, Any]) -> None:
         What the manifest says beyond ``schema`` and ``files``, which are added here.
     """
     files = {
-        name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in _files(folder) if name != MANIFEST
+        name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        for name in sorted(_files(folder))
+        if name != MANIFEST
     }
     manifest = {"schema": MARK, **content, "files": files}
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -47,7 +49,7 @@ def output_folder(path: Path) -> Iterator[Path]:
     Parameters
     ----------
     path : pathlib.Path
-        Where the result shall stand; folders above it are made.
+        Where the result shall stand; folders above it are made, and removed again if the block does not succeed.
 
     Yields
     ------
@@ -59,19 +61,23 @@ def output_folder(path: Path) -> Iterator[Path]:
     OutputFolderError
         If the place is taken by something else, or cannot be written.
     """
-    place = path.resolve()
-    _check_free(path, place)
+    place = _free_place(path)
+    above = [folder for folder in place.parents if not folder.exists()]
     scratch = place.with_name(f".{place.name}.unfinished-{uuid.uuid4().hex[:8]}")
     try:
-        scratch.mkdir(parents=True)
-    except OSError as error:
-        raise OutputFolderError(f"{path} cannot be written: {error.strerror}; choose another folder") from error
-    try:
+        try:
+            scratch.mkdir(parents=True)
+        except OSError as error:
+            raise OutputFolderError(f"{path} cannot be written: {error.strerror}; choose another folder") from error
         yield scratch
-        _check_free(path, place)
+        _free_place(path)
         _put(scratch, place)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+        # A folder that is not empty stays: the result stands in it, or something of somebody else's.
+        with suppress(OSError):
+            for folder in above:
+                folder.rmdir()
 
 
 def _put(scratch: Path, place: Path) -> None:
@@ -80,30 +86,42 @@ def _put(scratch: Path, place: Path) -> None:
         scratch.rename(place)
         return
     former = scratch.with_name(scratch.name.replace("unfinished", "former"))
-    place.rename(former)
     try:
+        place.rename(former)
         scratch.rename(place)
     except BaseException:
-        former.rename(place)
+        # An interrupt may arrive after either of the two.
+        if not place.exists():
+            former.rename(place)
         raise
     shutil.rmtree(former, ignore_errors=True)
 
 
+def _free_place(path: Path) -> Path:
+    """The place in full; raise where it cannot be looked at, and where something stands that must not be replaced."""
+    try:
+        place = path.resolve()
+        _check_free(path, place)
+    except (OSError, RuntimeError) as error:  # a loop of links is a RuntimeError
+        reason = getattr(error, "strerror", None) or "its links lead in a circle"
+        raise OutputFolderError(f"{path} cannot be reached: {reason}; choose another folder") from error
+    return place
+
+
 def _check_free(path: Path, place: Path) -> None:
-    """Raise where something stands that must not be replaced."""
     if not place.exists():
         return
     if not place.is_dir():
         raise OutputFolderError(f"{path} is a file; name a folder")
-    present = _files(place)
-    if not present and not any(place.iterdir()):
+    if not any(place.iterdir()):
         return
+    # The manifest first: what is not ours may be a whole home folder, and is not walked through.
     written = _written_by_us(place)
     if written is None:
         raise OutputFolderError(
             f"{path} is not empty and holds no former run (no {MANIFEST} of stresslab); choose another folder"
         )
-    strangers = sorted(present - written)
+    strangers = sorted(_files(place) - written)
     if strangers:
         some = ", ".join(strangers[:3]) + (" and more" if len(strangers) > 3 else "")
         raise OutputFolderError(

@@ -58,6 +58,7 @@ _NORMAL = "normal"
 _BAND = "Dvoretzky-Kiefer-Wolfowitz, over the whole curve"
 _PAIRED = "paired, Bonett-Price"
 _PAIRED_NORMAL = "paired, normal"
+_PAIRED_SECTIONS = "paired, sectioning"
 
 
 def _probability(name: str, dims: tuple[str, ...], description: str, interval: str = _WILSON) -> Variable:
@@ -92,6 +93,20 @@ def _estimates() -> list[Variable]:
                 f"Probability that any pool is liquidated within {day} d.",
             )
         )
+        rows.append(
+            _probability(
+                f"account_wiped_probability_{day}d",
+                _CONFIGURATION,
+                f"Probability that every pool is liquidated within {day} d.",
+            )
+        )
+        rows.append(
+            _probability(
+                f"position_liquidation_probability_{day}d",
+                ("configuration", "position"),
+                f"Probability that the pool that holds the position is liquidated within {day} d.",
+            )
+        )
     rows += [
         _probability(
             "survival", (*_POOL, "time"), "Probability that the pool has not been liquidated by this time.", _BAND
@@ -113,7 +128,7 @@ def _estimates() -> list[Variable]:
             "required_collateral",
             (*_POOL, "quantile"),
             "money",
-            "positive",
+            "signed; negative = the pool would survive a debt",
             "Collateral with which the probability of liquidation is one less the quantile.",
             _ORDER,
         ),
@@ -121,7 +136,7 @@ def _estimates() -> list[Variable]:
             "required_collateral_profile",
             (*_POOL, "profile"),
             "money",
-            "positive",
+            "signed; negative = the pool would survive a debt",
             "Collateral with which the probability of liquidation is one less the profile's probability.",
         ),
         Variable(
@@ -164,7 +179,7 @@ def _estimates() -> list[Variable]:
             _POOL,
             "money",
             "positive = loss",
-            "Mean over all paths of the value that the pool loses by being liquidated; 0 on paths that it survives.",
+            "Mean over all paths of the pool's value today less what liquidation left of it; 0 where it survives.",
             _NORMAL,
         ),
         Variable(
@@ -172,7 +187,7 @@ def _estimates() -> list[Variable]:
             _POOL,
             "money",
             "positive = loss",
-            "Mean value lost on the paths that liquidate the pool; missing where there are none.",
+            "The pool's value today less what liquidation left, mean over liquidated paths; missing without any.",
             _NORMAL,
         ),
         Variable(
@@ -215,14 +230,24 @@ def _estimates() -> list[Variable]:
 
 def _differences() -> list[Variable]:
     """Differences on the same paths: each configuration less `as_booked`, and isolated less cross."""
-    rows = []
+    rows = [
+        Variable(
+            "liquidation_probability_difference",
+            _POOL,
+            "1",
+            "positive = higher than as booked",
+            "The liquidation probability less that of as_booked's pool of the same name; missing where it has none.",
+            _PAIRED,
+        )
+    ]
     for base, dims, unit, interval in (
         ("account_liquidation_probability", (), "1", _PAIRED),
         ("account_wiped_probability", (), "1", _PAIRED),
         ("position_liquidation_probability", ("position",), "1", _PAIRED),
         ("expected_loss", (), "money", _PAIRED_NORMAL),
         ("expected_pnl", (), "money", _PAIRED_NORMAL),
-        ("value_at_risk", ("level",), "money", "paired, sectioning"),
+        ("loss_quantile", ("quantile",), "money", _PAIRED_SECTIONS),
+        ("value_at_risk", ("level",), "money", _PAIRED_SECTIONS),
         ("expected_shortfall", ("level",), "money", _PAIRED_NORMAL),
     ):
         what = base.replace("_", " ")

@@ -13,7 +13,7 @@ from stresslab.book.policies import Policy
 from stresslab.book.reading import BookDraft
 from stresslab.book.wallet import ROUNDING, initial_margin, leverage_problem, money
 from stresslab.documents.findings import Document, Findings
-from stresslab.documents.names import shown, suggestion
+from stresslab.documents.names import name_problem, shown, suggestion
 from stresslab.documents.places import KeyPath
 from stresslab.documents.reading import check_table, key_meant, keys_of, tables_in_list
 from stresslab.scenario.tables import ConfigurationTable, PoolTable
@@ -101,7 +101,8 @@ def _check_like(
 ) -> None:
     like = document.at(like_at)
     if like is None and not has_pools:
-        remedy = 'name its pools, or write like = "as_booked" to take those of another configuration'
+        example = '[{ name = "majors", positions = ["btc-long", "eth-short"], collateral = 120000 }]'
+        remedy = f'add pools = {example} to [[configuration]], or like = "as_booked"'
         findings.fault(document, at, "the key `pools` is missing", remedy)
     elif like is not None and has_pools:
         findings.fault(document, like_at, "the configuration has pools of its own and takes others", "keep one of them")
@@ -153,28 +154,40 @@ def _pools(document: Document, at: KeyPath, draft: BookDraft | None, findings: F
         (path, check_table(document, path, PoolTable, findings)) for path in tables_in_list(document, at, findings)
     ]
     if draft is not None and tables:
-        _check_rest(document, at, [table for _, table in tables if table is not None], draft, findings)
+        _check_rest(document, at, [table for _, table in tables], draft, findings)
     for path, table in tables:
-        if table is None:
-            continue
         before = len(findings.faults)
-        _check_pool_name(document, path, table, names, draft, findings)
-        for index, position in enumerate(table.positions):
-            place = (*path, "positions", index)
-            if draft is not None and position not in draft.ids:
-                remedy = suggestion(position, draft.ids, "positions")
-                findings.fault(document, place, f"the book holds no position {shown(position)}", remedy)
-            elif position in homes:
-                problem = f"the position {shown(position)} stands already in the pool {shown(homes[position])}"
-                findings.fault(document, place, problem, "a position belongs to one pool of a configuration")
-            homes.setdefault(position, table.name)
-        if draft is not None and len(findings.faults) == before:
+        if table is not None:
+            _check_pool_name(document, path, table, names, draft, findings)
+        _check_members(document, path, homes, draft, findings)
+        if table is not None and draft is not None and len(findings.faults) == before:
             pool = Pool(
                 table.name, tuple(sorted(draft.ids[position] for position in table.positions)), table.collateral
             )
             _check_leverage(document, path, pool, draft, findings)
             pools.append((path, pool))
     return pools
+
+
+def _check_members(
+    document: Document, at: KeyPath, homes: dict[str, str], draft: BookDraft | None, findings: Findings
+) -> None:
+    """Check the positions of a pool as they are written, so that one mistyped entry does not hide another."""
+    raw = document.at(at)
+    known = keys_of(PoolTable)
+    place = (*at, key_meant(raw, "positions", known))
+    entries = document.at(place)
+    pool = raw.get(key_meant(raw, "name", known))
+    for index, position in enumerate(entries if isinstance(entries, list) else []):
+        if not isinstance(position, str) or name_problem(position) is not None:
+            continue  # the pool's own table says so
+        if draft is not None and position not in draft.ids:
+            remedy = suggestion(position, draft.ids, "positions")
+            findings.fault(document, (*place, index), f"the book holds no position {shown(position)}", remedy)
+        elif position in homes:
+            problem = f"the position {shown(position)} stands already in the pool {homes[position]}"
+            findings.fault(document, (*place, index), problem, "a position belongs to one pool of a configuration")
+        homes.setdefault(position, shown(pool))
 
 
 def _check_pool_name(
@@ -209,16 +222,19 @@ def _check_leverage(document: Document, at: KeyPath, pool: Pool, draft: BookDraf
         findings.notice(document, place, problem, "the venue would not let these positions be opened; the run goes on")
 
 
-def _check_rest(document: Document, at: KeyPath, pools: list[PoolTable], draft: BookDraft, findings: Findings) -> None:
+def _check_rest(
+    document: Document, at: KeyPath, tables: list[PoolTable | None], draft: BookDraft, findings: Findings
+) -> None:
     if draft.wallet_balance is None:
         return
+    pools = [table for table in tables if table is not None]
     wallet = draft.wallet_balance
     total = math.fsum(pool.collateral for pool in pools)
     left = len(draft.ids.keys() - {position for pool in pools for position in pool.positions})
     if total > wallet * (1.0 + ROUNDING):
         problem = f"the pools take {money(total)}, above the wallet balance of {money(wallet)}"
         findings.fault(document, at, problem, "lower the pools' collateral")
-    elif left > 0 and total >= wallet * (1.0 - ROUNDING):
+    elif left > 0 and len(pools) == len(tables) and total >= wallet * (1.0 - ROUNDING):
         problem = f"the pools take the whole wallet, and nothing is left for {left} outside of them"
         findings.fault(document, at, problem, "lower the pools' collateral, or name every position")
 

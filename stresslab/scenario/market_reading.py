@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from stresslab.documents.findings import Document, Findings
-from stresslab.documents.names import closest, shown, suggestion
+from stresslab.documents.names import closest, name_problem, shown, suggestion
 from stresslab.documents.places import KeyPath
 from stresslab.documents.reading import check_table, check_values, is_table, key_meant, keys_of, reference_at
 from stresslab.market.calibration_file import Calibration, calibration_from, open_calibration
@@ -37,6 +37,8 @@ class MarketDraft:
         Those that the scenario states without a fault.
     faulty : frozenset of str
         Assets that the scenario states with a fault.
+    has_all_names : bool
+        Whether it can be told which assets the scenario states: they are tables, under names that print.
     correlation : Correlation or None
         The scenario's, else the calibration's.
     has_correlation : bool
@@ -55,6 +57,7 @@ class MarketDraft:
     parameters: dict[str, Any] | None
     assets: dict[str, AssetTable]
     faulty: frozenset[str]
+    has_all_names: bool
     correlation: Correlation | None
     has_correlation: bool
     calibration: Calibration | None
@@ -92,6 +95,7 @@ def read_market(document: Document, at: KeyPath, findings: Findings) -> MarketDr
         if calibration_document is not None:
             calibration = calibration_from(calibration_document, findings)
     assets, faulty = _assets(document, (*at, key["assets"]), findings)
+    tables = table.get(key["assets"], {})
     correlation = None if calibration is None else calibration.correlation
     if key["correlation"] in table:
         correlation = read_correlation(document, (*at, key["correlation"]), findings)
@@ -103,6 +107,7 @@ def read_market(document: Document, at: KeyPath, findings: Findings) -> MarketDr
         parameters=_parameters(document, at, model, calibration, names_calibration, findings),
         assets=assets,
         faulty=faulty,
+        has_all_names=isinstance(tables, dict) and all(name_problem(asset) is None for asset in tables),
         correlation=correlation,
         has_correlation=key["correlation"] in table or names_calibration,
         calibration=calibration,
@@ -217,6 +222,8 @@ def _volatility(draft: MarketDraft, asset: str, findings: Findings) -> float | N
         return table.volatility
     if asset in draft.faulty or (draft.names_calibration and draft.calibration is None):
         return None  # already a fault, or perhaps in the calibration, which is at fault
+    if table is None and not draft.has_all_names:
+        return None  # perhaps one of those whose names are at fault
     if draft.calibration is not None and asset in draft.calibration.volatilities:
         return draft.calibration.volatilities[asset]
     at = draft.asset_at(asset) if table is not None else draft.at

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from stresslab.book.policies import Policy, TopUp
 from stresslab.documents.durations import minutes_of
-from stresslab.documents.fields import TABLE, Amount, Duration, Name
+from stresslab.documents.fields import TABLE, Duration, Money, Name
 from stresslab.documents.findings import Document, Findings
 from stresslab.documents.messages import number
 from stresslab.documents.names import shown, suggestion
@@ -32,9 +32,9 @@ class TopUpTable(BaseModel):
     kind: Annotated[Name, _KIND]
     trigger: Annotated[Ratio, Field(description="Margin ratio below which money is sent.", examples=[1.5])]
     target: Annotated[Ratio, Field(description="Margin ratio that it restores; above the trigger.", examples=[2.5])]
-    cap: Annotated[Amount, Field(description="Most that one pool gets in all.", examples=[50000])]
+    cap: Annotated[Money, Field(description="Most that one pool gets in all.", examples=[50000])]
     reserve: Annotated[
-        Amount, Field(description="Money outside the wallet for all pools of a configuration.", examples=[200000])
+        Money, Field(description="Money outside the wallet for all pools of a configuration.", examples=[200000])
     ]
     delay: Annotated[
         Duration | None, Field(description="From the decision to the arrival; default: none.", examples=["2h"])

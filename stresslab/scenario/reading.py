@@ -36,6 +36,7 @@ from stresslab.scenario.scenario import Scenario
 from stresslab.scenario.start_prices import start_prices
 from stresslab.scenario.tables import Paths, ScenarioFile, Seed
 from stresslab.scenario.time_grid import check_model_step, read_time_grid
+from stresslab.venues.rules.margin_rules import PLAIN, other_switches
 
 __all__ = ["read_book", "read_scenario", "scenario_from"]
 
@@ -98,6 +99,7 @@ def scenario_from(
     _check_analysis(document, (key_meant(document.data, "analysis", known),), findings)
     if draft is None or market is None:
         return None
+    _check_simulable(draft, findings)
     starts, positions = start_prices(document, market.prices, draft, findings)
     specification = complete_market(market, starts, findings) if starts else None
     funding_at = (*market.at, "funding")
@@ -105,7 +107,9 @@ def scenario_from(
         interval = None if draft.book is None else draft.book.venue.funding_interval
         funding = read_funding(document, funding_at, list(starts), interval, grid.step, findings)
         specification = None if specification is None else replace(specification, funding=funding)
-    if len(findings.faults) > before or head is None or grid is None or specification is None or draft.book is None:
+    if not document.sound or len(findings.faults) > before or head is None or grid is None:
+        return None
+    if specification is None or draft.book is None:
         return None
     book = replace(draft.book, positions=positions)
     configurations = (*standard_configurations(book), *build_configurations(book, read))
@@ -135,6 +139,29 @@ def _book(document: Document, at: KeyPath, findings: Findings) -> BookDraft | No
     path = document.folder / reference
     opened = open_document(path, str(path), findings, (document, at))
     return None if opened is None else book_from(opened, findings)
+
+
+def _check_simulable(draft: BookDraft, findings: Findings) -> None:
+    """What the simulation does not hold yet is a fault here, though `explain` works on it."""
+    remedy = (
+        "simulated are linear contracts with marginal tiers at the mark, liquidated whole at a surplus of 0 or below; "
+        "`stresslab explain` shows the margin of every other book"
+    )
+    for path, position in zip(draft.paths, draft.positions, strict=True):
+        if position is None:
+            continue
+        symbol = position.symbol
+        if symbol.contract != "linear":
+            problem = f"{shown(symbol.name)} is an {symbol.contract} contract, which is not simulated in this version"
+            findings.fault(draft.document, (*path, "symbol"), problem, remedy)
+        elif symbol.rules != PLAIN:
+            switches = ", ".join(f"{name} {value}" for name, value in other_switches(symbol.rules))
+            problem = f"the margin rules of {shown(symbol.name)} ({switches}) are not simulated in this version"
+            findings.fault(draft.document, (*path, "symbol"), problem, remedy)
+    if draft.book is not None and draft.book.venue.liquidation_procedure != "full":
+        procedure = shown(draft.book.venue.liquidation_procedure)
+        problem = f"the liquidation procedure {procedure} of the venue is not simulated in this version"
+        findings.fault(draft.document, ("venue",), problem, remedy)
 
 
 def _check_analysis(document: Document, at: KeyPath, findings: Findings) -> None:

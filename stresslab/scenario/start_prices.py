@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from stresslab.book.book import Position
+from stresslab.book.marks import marks_by_symbol, notional_problem
 from stresslab.book.reading import BookDraft
 from stresslab.documents.findings import Document, Findings
 from stresslab.documents.names import shown
@@ -30,7 +31,8 @@ def start_prices(
     draft : BookDraft
         The book; positions with faults are passed over.
     findings : Findings
-        Takes a warning where the scenario's price and the book's marks differ, and where an entry price has to serve.
+        Takes a warning where the scenario's price and the book's marks differ, and where an entry price has to serve;
+        a fault where a position's notional at its mark is beyond what can be simulated.
 
     Returns
     -------
@@ -47,24 +49,18 @@ def start_prices(
         starts[underlying], bases[underlying] = _start(
             document, underlying, prices.get(underlying), group, draft, findings
         )
-    positions = [position for _, position in placed]
-    by_symbol: dict[str, float] = {}
-    for path, position in placed:
-        if position.mark_price is None:
-            continue
-        first = by_symbol.setdefault(position.symbol.name, position.mark_price)
-        if position.mark_price != first:
-            problem = (
-                f"{shown(position.symbol.name)} has two mark prices, {first:_.10g} and {position.mark_price:_.10g}"
-            )
-            remedy = "each position keeps its own; a contract has one mark price, so make the two equal"
-            findings.notice(draft.document, (*path, "mark_price"), problem, remedy)
+    by_symbol = marks_by_symbol(position for _, position in placed)
     marked = []
-    for position in positions:
+    for path, position in placed:
         start, base = starts[position.symbol.underlying], bases[position.symbol.underlying]
         stated = position.mark_price if position.mark_price is not None else by_symbol.get(position.symbol.name, base)
         # Dividing and multiplying by the same figure would cost a unit in the last place.
-        marked.append(replace(position, mark_price=stated if start == base else start * (stated / base)))
+        mark = stated if start == base else start * (stated / base)
+        refusal = notional_problem(position.quantity, mark, position.symbol.contract, position.symbol.contract_size)
+        if refusal is not None:
+            price = prices.get(position.symbol.underlying)
+            findings.fault(*((draft.document, path) if price is None else (document, price[0])), *refusal)
+        marked.append(replace(position, mark_price=mark))
     return starts, tuple(marked)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, SkipValidation
 
-from stresslab.documents.fields import TABLE, Amount, Drift, Duration, Name, SchemaNumber, Volatility
+from stresslab.documents.fields import TABLE, Drift, Duration, Money, Name, PathText, Price, SchemaNumber, Volatility
 from stresslab.market.correlation import CorrelationTable
 from stresslab.market.models import MODELS
 from stresslab.scenario.funding_reading import FundingTable
@@ -24,7 +24,7 @@ class AssetTable(BaseModel):
 
     model_config = TABLE
     price: Annotated[
-        Amount | None, Field(description="Price at the start; default: the book's mark price.", examples=[61000])
+        Price | None, Field(description="Price at the start; default: the book's mark price.", examples=[61000])
     ] = None
     volatility: Annotated[
         Volatility | None,
@@ -45,7 +45,7 @@ class MarketTable(BaseModel):
         Name, Field(description="A price process.", examples=["gbm"], json_schema_extra={"enum": list(MODELS)})
     ]
     calibration: Annotated[
-        Name | None,
+        PathText | None,
         Field(
             description="A shipped calibration, or a path to one that ends in .toml, relative to this file.",
             examples=["binance-spot-eight-2024-06"],
@@ -70,7 +70,7 @@ class PoolTable(BaseModel):
     positions: Annotated[
         list[Name], Field(min_length=1, description="Ids of positions.", examples=[["btc-long", "eth-short"]])
     ]
-    collateral: Annotated[Amount, Field(description="Money behind the pool.", examples=[120000])]
+    collateral: Annotated[Money, Field(description="Money behind the pool.", examples=[120000])]
 
 
 class ConfigurationTable(BaseModel):
@@ -80,7 +80,11 @@ class ConfigurationTable(BaseModel):
     name: Annotated[Name, Field(description="Unique name of the configuration.", examples=["hedge pooled"])]
     pools: Annotated[
         SkipValidation[list[PoolTable]],
-        Field(description="The pools, at least one; needed without `like`.", json_schema_extra={"minItems": 1}),
+        Field(
+            description="The pools, at least one; needed without `like`.",
+            examples=[[{"name": "majors", "positions": ["btc-long", "eth-short"], "collateral": 120_000}]],
+            json_schema_extra={"minItems": 1},
+        ),
     ] = []
     like: Annotated[
         Name | None,
@@ -97,7 +101,9 @@ class ScenarioFile(BaseModel):
     model_config = TABLE
     schema_number: Annotated[SchemaNumber, Field(alias="schema", description="Version of this format.", examples=[1])]
     name: Annotated[Name, Field(description="Title of the review.", examples=["2026 Q3 review"])]
-    book: Annotated[Name, Field(description="Path of the book, relative to this file.", examples=["books/desk_a.toml"])]
+    book: Annotated[
+        PathText, Field(description="Path of the book, relative to this file.", examples=["books/desk_a.toml"])
+    ]
     horizon: Annotated[Duration, Field(description="Length of the simulation.", examples=["90d"])]
     step: Annotated[Duration, Field(description="Length of a step; it divides the horizon.", examples=["1h"])]
     paths: Annotated[Paths, Field(description="Number of paths.", examples=[100000])]

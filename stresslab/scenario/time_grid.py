@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from stresslab.documents.durations import duration_text, minutes_of
@@ -12,6 +13,7 @@ from stresslab.market.models import MODELS
 from stresslab.scenario.tables import ScenarioFile
 
 MOST_STEPS = 10_000_000
+LONGEST_HORIZON = 36_500 * 1440  # minutes: a hundred years
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,10 @@ def read_time_grid(document: Document, findings: Findings) -> TimeGrid | None:
     except (KeyError, TypeError, ValueError):
         return None  # the file's own table says so
     lengths = f"the step {duration_text(step)}", f"the horizon {duration_text(horizon)}"
+    if horizon > LONGEST_HORIZON:
+        problem = f"{lengths[1]} is above the limit of {duration_text(LONGEST_HORIZON)}, a hundred years"
+        findings.fault(document, (horizon_key,), problem, "shorten the horizon")
+        return None
     if step > horizon:
         findings.fault(
             document,
@@ -73,11 +79,13 @@ def check_model_step(document: Document, model: str, grid: TimeGrid, findings: F
 
 def _nearest_divisors(horizon: int, step: int) -> list[int]:
     """Lengths next to a step that divide the horizon, in the step's own unit where there are such."""
+    small = [length for length in range(1, math.isqrt(horizon) + 1) if horizon % length == 0]
+    divisors = sorted({*small, *(horizon // length for length in small)})
     for unit in (1440, 60, 1):
         if step % unit == 0:
-            below = next((length for length in range(step - unit, 0, -unit) if horizon % length == 0), None)
-            above = next((length for length in range(step + unit, horizon + 1, unit) if horizon % length == 0), None)
-            found = [length for length in (below, above) if length is not None]
+            below = [length for length in divisors if length < step and length % unit == 0]
+            above = [length for length in divisors if length > step and length % unit == 0]
+            found = [*below[-1:], *above[:1]]
             if found:
                 return found
     return []

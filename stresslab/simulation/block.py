@@ -22,7 +22,7 @@ from stresslab.market.funding import Funding
 # Chosen by measurement: a block of this many paths stays in the cache. It belongs to a run's identity.
 BLOCK_WIDTH = 1024
 
-# Margin ratios are sorted into bins of equal width in their logarithm, from 1 to 1000; quantiles are read off the
+# Margin ratios are sorted into bins of equal width in their logarithm, from 1 to 947; quantiles are read off the
 # counts. Bin 0 holds what is liquidated; the number of a bin fits into a byte.
 RATIO_BINS = 256
 _BIN_WIDTH = float(np.log(1000.0)) / RATIO_BINS

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass, replace
+from pathlib import Path
 
+from stresslab.margin.problem import build_problem
 from stresslab.scenario.scenario import Scenario
 from stresslab.simulation.run import simulate
 
@@ -58,21 +60,66 @@ def estimate(scenario: Scenario, *, threads: int | None = None) -> Estimate:
     started = time.perf_counter()
     outcomes = simulate(trial, threads=threads)
     seconds = time.perf_counter() - started - outcomes.compile_seconds
-    arrays = (
-        outcomes.required_collateral,
-        outcomes.liquidation_step,
-        outcomes.profit,
-        outcomes.insurance_draw,
-        outcomes.ledger,
-        outcomes.ledger_drift,
-        outcomes.log_price,
-        outcomes.failed,
-    )
-    per_path = sum(array.nbytes for array in arrays) / outcomes.failed.size
     return Estimate(
         steps=scenario.steps,
         blocks=blocks,
         compile_seconds=outcomes.compile_seconds,
         simulation_seconds=seconds * blocks / flying,
-        memory_bytes=round(_LIBRARIES + per_path * scenario.paths * _EVALUATION_COPIES),
+        memory_bytes=memory_bytes(scenario),
     )
+
+
+def memory_bytes(scenario: Scenario) -> int:
+    """Peak of memory to expect of a run, without simulating any of it.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        The question.
+
+    Returns
+    -------
+    int
+        Bytes: the outcomes of every path, the copies that their evaluation makes, and the libraries.
+    """
+    return round(_LIBRARIES + _bytes_a_path(scenario) * scenario.paths)
+
+
+def check_memory(scenario: Scenario) -> None:
+    """Refuse a run that this machine cannot hold, before any of it is simulated.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        The question.
+
+    Raises
+    ------
+    MemoryError
+        With the bytes that are needed, those that there are, and the number of paths that they suffice for.
+    """
+    needed, available = memory_bytes(scenario), available_bytes()
+    if needed > available:
+        most = max((available - _LIBRARIES) // _bytes_a_path(scenario), 0)
+        raise MemoryError(
+            f"{scenario.paths:,} paths need about {needed:,} bytes of memory, and {available:,} are available; "
+            f"ask for at most {most:,} paths"
+        )
+
+
+def available_bytes() -> int:
+    """Memory that programs can still take without others being swapped out, in bytes."""
+    table = Path("/proc/meminfo")
+    if table.exists():
+        lines = table.read_text(encoding="ascii").splitlines()
+        figures = dict(line.split(":", 1) for line in lines if ":" in line)
+        if "MemAvailable" in figures:
+            return int(figures["MemAvailable"].split()[0]) * 1024
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def _bytes_a_path(scenario: Scenario) -> int:
+    problem = build_problem(scenario.book, scenario.configurations, scenario.market.assets)
+    # As `Outcomes` holds them: four bytes a figure, three figures a stake, and one byte for a failure.
+    figures = len(problem.pools) + 3 * len(problem.collaterals) + len(scenario.market.assets)
+    return (4 * figures + 1) * _EVALUATION_COPIES

@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -67,11 +68,18 @@ def simulate(
     -------
     Outcomes
         Per path, in the order of the paths.
+
+    Raises
+    ------
+    ValueError
+        If the number of threads is below 1.
     """
     import jax
 
     from stresslab.simulation import block
 
+    if threads is not None and threads < 1:
+        raise ValueError(f"threads is {threads}; give at least 1, or None for one a core")
     book, assets = scenario.book, scenario.market.assets
     funding = build_funding(scenario.market, scenario.step)
     everything = every_account or funding is not None
@@ -94,7 +102,8 @@ def simulate(
 
     started = time.perf_counter()
     account_parameters = tuple(account.parameters for account in accounts)
-    compiled = block.simulate_block.lower(
+    lower = partial(
+        block.simulate_block.lower,
         problem.layout,
         problem.parameters,
         process,
@@ -104,7 +113,11 @@ def simulate(
         account_parameters,
         funding,
         account_layouts=tuple(account.layout for account in accounts),
-    ).compile()
+    )
+    # In a thread of its own, as the blocks are: Ctrl-C rises in the main thread alone, and JAX crashes the interpreter
+    # if it rises while a program is traced. The executor waits for the compilation to end.
+    with ThreadPoolExecutor(1, thread_name_prefix="compile") as executor:
+        compiled = executor.submit(lambda: lower().compile()).result()
     compile_seconds = time.perf_counter() - started
     logger.info("compiled in %.1f s", compile_seconds)
 
@@ -178,7 +191,7 @@ def _in_order(work: Callable[[int], Any], firsts: range, threads: int) -> Iterat
 def _above_edges(bins: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Number of paths above each edge, [snapshot, stake, edge], from the bin of every path, [snapshot, stake, path]."""
     bin_count = np.iinfo(bins.dtype).max + 1
-    rows = bins.reshape(-1, bins.shape[-1])
+    rows = bins.reshape(bins.shape[0] * bins.shape[1], bins.shape[2])
     places = rows + bin_count * np.arange(len(rows), dtype=np.int64)[:, None]
     counts = np.bincount(places.ravel(), minlength=len(rows) * bin_count).reshape(*bins.shape[:2], bin_count)
     above: NDArray[np.int64] = bins.shape[-1] - np.cumsum(counts, axis=-1)[..., :-1]

@@ -7,6 +7,9 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from stresslab.venues.rules.funding import UNKNOWN_FUNDING, FundingRules
+from stresslab.venues.rules.margin_rules import PLAIN, MarginRules
+from stresslab.venues.rules.procedures import WHOLE, Reduction
 from stresslab.venues.tiers import TierTable
 
 
@@ -21,15 +24,25 @@ class Symbol:
     underlying : str
         The asset whose price moves it, such as ``BTC``.
     contract : str
-        ``"linear"``: quantity in base units, money in the quote currency.
+        ``"linear"``: quantity in base units, money in the quote currency. ``"inverse"``: quantity in contracts, money
+        in the underlying coin.
     tiers : TierTable
-        Maintenance margin and maximal leverage by notional.
+        Maintenance margin and maximal leverage by notional, or by size where the rules say so.
+    contract_size : float
+        Quote currency in one contract if inverse, positive; 1 if linear.
+    rules : MarginRules
+        How the requirement is reckoned and when it acts.
+    limit : float or None
+        Notional or size up to which the tiers are known; None where the last one has no end.
     """
 
     name: str
     underlying: str
     contract: str
     tiers: TierTable
+    contract_size: float = 1.0
+    rules: MarginRules = PLAIN
+    limit: float | None = None
 
 
 @dataclass(frozen=True)
@@ -45,7 +58,8 @@ class RulePack:
     funding_interval : float
         Hours between two settlements of funding, positive.
     liquidation_procedure : str
-        ``"full"``: the whole pool is closed at once.
+        ``"full"``: the whole pool is closed at once. ``"tiers"``: as much as leads into the tier below. ``"steps"``: a
+        fixed share at a time.
     liquidation_fee_rate : float
         Fee on the liquidated notional, a fraction in [0, 1).
     remainder : str
@@ -54,6 +68,12 @@ class RulePack:
         The contracts by name.
     text : str
         The pack's file as it was read; it is stored whole in every result.
+    confidence : {"primary", "secondary", "inferred"} or None
+        Whether the figures are the venue's own, another's copy of them, or worked out from its examples.
+    funding : FundingRules
+        How the rate of funding is made, bounded and paid.
+    reduction : Reduction
+        The figures of the procedure.
     """
 
     name: str
@@ -65,6 +85,9 @@ class RulePack:
     remainder: str
     symbols: Mapping[str, Symbol]
     text: str
+    confidence: str | None = None
+    funding: FundingRules = UNKNOWN_FUNDING
+    reduction: Reduction = WHOLE
 
     @property
     def sha256(self) -> str:

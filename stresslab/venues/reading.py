@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
+from dataclasses import replace
 from importlib import resources
-from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, Field, SkipValidation
 
 from stresslab.documents.durations import minutes_of
-from stresslab.documents.fields import TABLE, Duration, Name, Prose, SchemaNumber
+from stresslab.documents.fields import TABLE, Duration, Money, Name, Prose, SchemaNumber
 from stresslab.documents.findings import Document, Findings
 from stresslab.documents.kinds import is_kind
 from stresslab.documents.names import shown, suggestion
 from stresslab.documents.places import KeyPath, Place
 from stresslab.documents.reading import check_table, is_table, key_meant, keys_of, open_document
+from stresslab.venues.contracts import CONTRACTS
 from stresslab.venues.pack import RulePack, Symbol
+from stresslab.venues.rule_reading import MarginTable, check_symbol_rules, choice, enum, reduction_from, rules_from
+from stresslab.venues.rules.funding import FUNDING_CAPS, FUNDING_PRICES, FundingRules
+from stresslab.venues.rules.margin_rules import MarginRules
+from stresslab.venues.rules.procedures import PROCEDURES, WHOLE
+from stresslab.venues.rules.tier_rules import TIER_RULES
+from stresslab.venues.tier_reading import check_tiers
 from stresslab.venues.tiers import TierTable
 
 Part = TypeVar("Part", bound=BaseModel)
 
-PROCEDURES = ("full",)
-CONTRACTS = ("linear",)
-_TOLERANCE = 1e-6  # of a maintenance amount (DESIGN 7.3)
-_ROUNDING = 1e-9
+CONFIDENCES = ("primary", "secondary", "inferred")
 
 
 class FundingTable(BaseModel):
@@ -34,6 +38,39 @@ class FundingTable(BaseModel):
 
     model_config = TABLE
     interval: Annotated[Duration, Field(description="Time between two settlements of funding.", examples=["8h"])]
+    interest: Annotated[
+        float | None,
+        Field(ge=-1.0, le=1.0, allow_inf_nan=False, description="Interest of 8 hours in the rate.", examples=[0.0001]),
+    ] = None
+    clamp: Annotated[
+        float | None,
+        Field(
+            ge=0.0,
+            le=1.0,
+            allow_inf_nan=False,
+            description="Bound of the difference of interest and premium.",
+            examples=[0.0005],
+        ),
+    ] = None
+    cap: Annotated[
+        str,
+        choice("cap", ("none", *FUNDING_CAPS)),
+        Field(
+            description="What bounds the rate: `cap_factor` itself, or times the first tier's maintenance rate, or "
+            "times its initial less maintenance rate.",
+            examples=["rate"],
+            json_schema_extra=enum(("none", *FUNDING_CAPS)),
+        ),
+    ] = "none"
+    cap_factor: Annotated[
+        float | None,
+        Field(gt=0.0, le=1000.0, allow_inf_nan=False, description="The bound, or its multiplier.", examples=[0.75]),
+    ] = None
+    price: Annotated[
+        str,
+        choice("price", FUNDING_PRICES),
+        Field(description="The price on which it is paid.", examples=["mark"], json_schema_extra=enum(FUNDING_PRICES)),
+    ] = "mark"
 
 
 class LiquidationTable(BaseModel):
@@ -43,7 +80,8 @@ class LiquidationTable(BaseModel):
     procedure: Annotated[
         str,
         Field(
-            description="`full` closes the whole pool at once.",
+            description="`full` closes the whole pool at once, `tiers` as much as leads into the tier below, `steps` a "
+            "fixed share at a time.",
             examples=["full"],
             json_schema_extra={"enum": list(PROCEDURES)},
         ),
@@ -58,6 +96,13 @@ class LiquidationTable(BaseModel):
         Literal["returned", "forfeited"],
         Field(description="What becomes of the equity left after closing.", examples=["returned"]),
     ] = "returned"
+    step: Annotated[
+        float | None,
+        Field(gt=0.0, le=1.0, allow_inf_nan=False, description="Share that one step closes.", examples=[0.125]),
+    ] = None
+    full_tiers: Annotated[
+        int | None, Field(ge=1, le=1000, description="Lowest tiers from which all is closed.", examples=[2])
+    ] = None
 
 
 Tier = Annotated[list[Annotated[float, Field(allow_inf_nan=False)]], Field(min_length=4, max_length=4)]
@@ -71,7 +116,8 @@ class SymbolTable(BaseModel):
     contract: Annotated[
         str,
         Field(
-            description="`linear`: quantity in base units, money in the quote currency.",
+            description="`linear`: quantity in base units, money in the quote currency. `inverse`: quantity in "
+            "contracts, money in the underlying coin.",
             examples=["linear"],
             json_schema_extra={"enum": list(CONTRACTS)},
         ),
@@ -84,6 +130,26 @@ class SymbolTable(BaseModel):
             examples=[[[0, 0.004, 0, 125], [50_000, 0.005, 50, 100]]],
         ),
     ]
+    contract_size: Annotated[
+        Money | None, Field(description="Quote currency in one contract, if inverse.", examples=[100])
+    ] = None
+    size_factor: Annotated[
+        float | None,
+        Field(
+            gt=0.0,
+            lt=1.0,
+            allow_inf_nan=False,
+            description="Rise of the rates per unit of size, or of its square root.",
+            examples=[0.00005],
+        ),
+    ] = None
+    limit: Annotated[
+        Money | None,
+        Field(description="Notional or size up to which the tiers are known.", examples=[2_600_000]),
+    ] = None
+    margin: Annotated[
+        SkipValidation[MarginTable] | None, Field(description="Switches of this contract alone.", examples=[{}])
+    ] = None
 
 
 class PackFile(BaseModel):
@@ -100,6 +166,18 @@ class PackFile(BaseModel):
             examples=["the venue's page on margin, read 2026-09-30"],
         ),
     ]
+    confidence: Annotated[
+        str | None,
+        choice("confidence", CONFIDENCES),
+        Field(
+            description="Whether figures are the venue's own, another's copy of them, or worked out from its examples.",
+            examples=["primary"],
+            json_schema_extra=enum(CONFIDENCES),
+        ),
+    ] = None
+    margin: Annotated[
+        SkipValidation[MarginTable] | None, Field(description="Switches of all contracts.", examples=[{}])
+    ] = None
     funding: SkipValidation[FundingTable]
     liquidation: SkipValidation[LiquidationTable]
     symbols: Annotated[
@@ -183,11 +261,20 @@ def pack_from(document: Document, findings: Findings) -> RulePack | None:
     head = check_table(document, (), PackFile, findings)
     funding = _part(document, "funding", known, FundingTable, findings)
     liquidation = _part(document, "liquidation", known, LiquidationTable, findings)
+    reduction = WHOLE
     if liquidation is not None:
         at = (key_meant(document.data, "liquidation", known), "procedure")
-        _check_supported(document, at, liquidation.procedure, PROCEDURES, "procedure", findings)
-    symbols = _symbols(document, (key_meant(document.data, "symbols", known),), findings)
-    if len(findings.faults) > before or head is None or funding is None or liquidation is None:
+        if _check_supported(document, at, liquidation.procedure, PROCEDURES, "procedure", findings):
+            reduction = reduction_from(
+                document, at[:1], liquidation.procedure, liquidation.step, liquidation.full_tiers, findings
+            )
+    if funding is not None and (funding.cap == "none") != (funding.cap_factor is None):
+        remedy = "state both `cap` and `cap_factor`, or neither"
+        funding_at = (key_meant(document.data, "funding", known),)
+        findings.fault(document, funding_at, "a cap of funding and its factor go together", remedy)
+    rules = rules_from(_part(document, "margin", known, MarginTable, findings))
+    symbols = _symbols(document, (key_meant(document.data, "symbols", known),), rules, findings)
+    if not document.sound or len(findings.faults) > before or head is None or funding is None or liquidation is None:
         return None
     return RulePack(
         name=head.name,
@@ -199,6 +286,9 @@ def pack_from(document: Document, findings: Findings) -> RulePack | None:
         remainder=liquidation.remainder,
         symbols={symbol.name: symbol for symbol in symbols},
         text=document.text,
+        confidence=head.confidence,
+        funding=FundingRules(funding.interest, funding.clamp, funding.cap, funding.cap_factor, funding.price),
+        reduction=reduction,
     )
 
 
@@ -217,88 +307,44 @@ def _check_supported(
     return False
 
 
-def _symbols(document: Document, at: KeyPath, findings: Findings) -> list[Symbol]:
+def _symbols(document: Document, at: KeyPath, rules: MarginRules, findings: Findings) -> list[Symbol]:
     tables = document.at(at)
     if tables is None or not is_table(document, at, findings):
         return []
     if not tables:
         findings.fault(document, at, "the pack lists no symbol", "add at least one table [symbols.NAME]")
-    found = (_symbol(document, (*at, name), name, findings) for name in tables)
+    found = (_symbol(document, (*at, name), name, rules, findings) for name in tables)
     return [symbol for symbol in found if symbol is not None]
 
 
-def _symbol(document: Document, at: KeyPath, name: str, findings: Findings) -> Symbol | None:
+def _symbol(document: Document, at: KeyPath, name: str, shared: MarginRules, findings: Findings) -> Symbol | None:
     table = check_table(document, at, SymbolTable, findings)
     if table is None:
         return None
+    before = len(findings.faults)
     raw: dict[str, Any] = document.at(at)
     known = keys_of(SymbolTable)
-    linear = _check_supported(
-        document, (*at, key_meant(raw, "contract", known)), table.contract, CONTRACTS, "contract", findings
-    )
+    contract_at = (*at, key_meant(raw, "contract", known))
+    supported = _check_supported(document, contract_at, table.contract, CONTRACTS, "contract", findings)
+    margin_at = (*at, key_meant(raw, "margin", known))
+    own = check_table(document, margin_at, MarginTable, findings) if margin_at[-1] in raw else None
+    rules = rules_from(own, shared)
+    if supported:
+        stated = (table.contract_size, table.size_factor)
+        check_symbol_rules(document, at, table.contract, *stated, len(table.tiers), rules, findings)
     tiers_at = (*at, key_meant(raw, "tiers", known))
-    if not check_tiers(document, tiers_at, table.tiers, findings) or not linear:
+    continuous = TIER_RULES[rules.tier_rule].continuous
+    if not check_tiers(document, tiers_at, table.tiers, findings, continuous=continuous):
+        return None
+    if len(findings.faults) > before:
         return None
     floors, rates, _, leverages = zip(*table.tiers, strict=True)
-    return Symbol(name, table.underlying, table.contract, TierTable(floors, rates, leverages))
-
-
-def check_tiers(document: Document, at: KeyPath, rows: Sequence[Sequence[float]], findings: Findings) -> bool:
-    """Check the rows of a tier table against DESIGN 7.3; whether they hold.
-
-    Parameters
-    ----------
-    document, at : Document and path
-        Where the rows stand.
-    rows : sequence of rows of four numbers
-        Floor, maintenance rate, maintenance amount, maximal leverage.
-    findings : Findings
-        Takes the faults.
-    """
-    before = len(findings.faults)
-
-    def fault(row: int, column: int, problem: str, remedy: str) -> None:
-        findings.fault(document, (*at, row, column), f"tier {row + 1}: {problem}", remedy)
-
-    if rows[0][0] != 0.0:
-        fault(0, 0, f"the first tier begins at {rows[0][0]:,.10g}", "the first tier begins at a notional of 0")
-    for row, (_, rate, _, leverage) in enumerate(rows):
-        if not 0.0 < rate < 1.0:
-            fault(
-                row,
-                1,
-                f"the maintenance rate is {rate:g}",
-                "give a fraction above 0 and below 1, such as 0.004 for 0.4%",
-            )
-        elif leverage > (1.0 + _ROUNDING) / rate:
-            fault(
-                row,
-                3,
-                f"the maximal leverage {leverage:g} is above 1 / maintenance rate = {1.0 / rate:.6g}",
-                "a position opened at it would be liquidated at once: lower the leverage or the rate",
-            )
-        if leverage < 1.0:
-            fault(row, 3, f"the maximal leverage is {leverage:g}", "give at least 1")
-    for row, (lower, upper) in enumerate(pairwise(rows), start=1):
-        if upper[0] <= lower[0]:
-            problem = f"the floor {upper[0]:,.10g} does not rise above {lower[0]:,.10g}, the tier before"
-            fault(row, 0, problem, "sort the tiers by their floors, each floor once")
-        if upper[1] < lower[1]:
-            fault(
-                row,
-                1,
-                f"the maintenance rate falls from {lower[1]:g} to {upper[1]:g}",
-                "rates do not fall as notional grows",
-            )
-        if upper[3] > lower[3]:
-            problem = f"the maximal leverage rises from {lower[3]:g} to {upper[3]:g}"
-            fault(row, 3, problem, "maximal leverage does not rise as notional grows")
-    if len(findings.faults) > before:
-        return False  # the amounts follow from floors and rates, so they cannot be judged before these are right
-    floors, rates, amounts, leverages = zip(*rows, strict=True)
-    expected = TierTable(floors, rates, leverages).maintenance_amounts
-    for row, (amount, right) in enumerate(zip(amounts, expected, strict=True)):
-        if abs(amount - right) > _TOLERANCE * max(abs(amount), abs(right)) + _ROUNDING:
-            problem = f"the maintenance amount {amount:,.10g} does not continue the requirement of the tier before"
-            fault(row, 2, problem, f"write {right:.10g} (amount before + floor x rise of the rate)")
-    return len(findings.faults) == before
+    return Symbol(
+        name,
+        table.underlying,
+        table.contract,
+        TierTable(floors, rates, leverages),
+        contract_size=1.0 if table.contract_size is None else table.contract_size,
+        rules=replace(rules, size_factor=0.0 if table.size_factor is None else table.size_factor),
+        limit=table.limit,
+    )

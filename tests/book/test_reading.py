@@ -31,6 +31,46 @@ def test_a_position_without_a_mark_has_none(tmp_path: Path) -> None:
     assert [position.mark_price for position in book.positions] == [None, 3_300.0]
 
 
+SECOND = """
+[[position]]
+id = "eth-second"
+symbol = "ETHUSDT"
+quantity = -1.0
+entry_price = 3_000
+margin = "cross"
+"""
+
+
+def test_a_position_without_a_mark_takes_that_of_its_contract(tmp_path: Path) -> None:
+    book, notices = read_book_and_notices(book_path(tmp_path, BOOK + SECOND))
+    assert [position.mark_price for position in book.positions] == [61_000.0, 3_300.0, 3_300.0]
+    assert notices == ()
+    # 1e12 x 3,300 = 3.3e15, though at its entry of 1e-3 it is small.
+    huge = edited(SECOND, ("-1.0", "-1e12"), ("3_000", "1e-3"))
+    with pytest.raises(InputError, match=r"book\.toml:24:1: .* has a notional of 3.3e\+15, above 1e\+15"):
+        read_book(book_path(tmp_path, BOOK + huge))
+
+
+def test_two_marks_of_one_contract_are_a_warning(tmp_path: Path) -> None:
+    text = BOOK + edited(SECOND, ("3_000\n", "3_000\nmark_price = 3_301\n"))
+    (notice,) = read_book_and_notices(book_path(tmp_path, text))[1]
+    assert '"ETHUSDT" has two mark prices, 3_300 and 3_301' in notice.problem
+    # Line counted in the text: the second position begins in line 24.
+    assert (notice.line, notice.column) == (29, 14)
+
+
+def test_nothing_left_in_all_isolated_is_a_warning(tmp_path: Path) -> None:
+    # The cross pool holds 1,000,000 - 50,000.
+    text = edited(BOOK, ('"cross"', '"cross"\ncollateral = 950_000')) + SECOND
+    notices = read_book_and_notices(book_path(tmp_path, text))[1]
+    (notice,) = [notice for notice in notices if "all_isolated" in notice.problem]
+    assert 'nothing is left for "eth-second"' in notice.problem
+    assert notice.remedy == "state collateral for it as well, or lower that of the others"
+    assert (notice.line, notice.column) == (25, 1)
+    # The negative control: with a dollar less there is a dollar.
+    assert read_book_and_notices(book_path(tmp_path, edited(text, ("950_000", "949_999"))))[1] == ()
+
+
 def test_a_shipped_pack_may_be_named(tmp_path: Path) -> None:
     assert read_book(book_path(tmp_path, edited(BOOK, ('"pack.toml"', '"teaching"')))).venue.name == "teaching"
 

@@ -9,9 +9,10 @@ import pytest
 from scipy.stats import multivariate_t
 
 from stresslab.calibration.fitting import Calibration, calibrate, fit_degrees_of_freedom
-from stresslab.calibration.history import read_history
+from stresslab.calibration.history import History, read_history
 from stresslab.calibration.returns import bar_returns, daily_returns
 from stresslab.documents.faults import InputError
+from stresslab.market.models import MODELS
 from tests.calibration.simulated import closes, frame, histories
 
 VOLATILITIES = [0.6, 0.8, 1.2]
@@ -174,6 +175,68 @@ def test_pairs_that_do_not_fit_together_are_repaired_and_said_so(tmp_path: Path)
     assert fit.estimate.repair.distance > 0.5
     assert np.linalg.eigvalsh(fit.estimate.correlation.round(4))[0] > 0
     assert any("did not fit together" in remark for remark in fit.remarks)
+
+
+def test_a_singular_matrix_is_made_safe_and_not_called_a_misfit(tmp_path: Path) -> None:
+    # One asset under two names: the eigenvalues are 2 and 0, and the floor of two assets is 2e-4.
+    prices = np.repeat(closes([0.6], [[1]], days=60), 2, axis=1)
+    fit = calibrate(histories(tmp_path, prices, ["BTC", "WBTC"]), "gbm")
+    assert fit.estimate.repair.smallest_eigenvalue == pytest.approx(0, abs=1e-12)
+    # Off the diagonal 1 becomes 1 - 2e-4, twice: sqrt(2) x 2e-4.
+    assert fit.estimate.repair.distance == pytest.approx(2e-4 * np.sqrt(2), rel=1e-6)
+    assert any("made safe for rounding, which moved them by 0.00028" in remark for remark in fit.remarks)
+    assert not any("did not fit together" in remark for remark in fit.remarks)
+
+
+def pegged(folder: Path, moves: dict[int, float]) -> list[History]:
+    """A hundred days of a random walk, and a price of 1 but for some days, by hourly bars."""
+    peg = np.ones(100 * 24)
+    for day, price in moves.items():
+        peg[day * 24 : (day + 1) * 24] = price
+    return histories(folder, np.column_stack([closes([0.6], [[1]], days=100)[:, 0], peg]), ["BTC", "USDC"])
+
+
+@pytest.mark.parametrize("model", ["gbm", "student_t"])
+def test_a_price_that_moves_once_leaves_a_replicate_out(tmp_path: Path, model: str) -> None:
+    fit = calibrate(pegged(tmp_path, {50: 0.99}), model)
+    # The closed form: two returns of -+ log 0.99 in 99 days, of mean 0.
+    spread = np.log(0.99) * np.sqrt(2 / 98 * 365)
+    assert fit.estimate.volatilities[1] == pytest.approx(-spread, rel=1e-9)
+    figures = [fit.standard_errors.volatilities, fit.standard_errors.correlation, fit.estimate.correlation]
+    assert all(np.isfinite(figure).all() for figure in figures)
+    # 99 days in 40 blocks: days 50 and 51 are the returns 49 and 50, both in the block of returns 49 and 50.
+    blocks = np.array_split(np.arange(99), 40)
+    assert any({49, 50} <= set(block) for block in blocks)
+    assert any("USDC" in remark and "leave out 1 of" in remark for remark in fit.remarks)
+    # The negative control: a second move elsewhere, and no replicate stands still.
+    (tmp_path / "b").mkdir()
+    assert not any(
+        "leave out" in remark for remark in calibrate(pegged(tmp_path / "b", {20: 0.98, 50: 0.99}), model).remarks
+    )
+
+
+@pytest.mark.parametrize("model", ["gbm", "student_t"])
+def test_a_price_that_stands_still_on_shared_days_is_a_fault(tmp_path: Path, model: str) -> None:
+    # USDC moves on day 50 alone, whose closes BTC lacks.
+    read = pegged(tmp_path, {50: 0.99})
+    table = pd.read_csv(read[0].path).drop(index=range(50 * 24, 51 * 24))
+    table.to_csv(read[0].path, index=False)
+    with pytest.raises(InputError) as caught:
+        calibrate([read_history(read[0].path), read[1]], model)
+    (fault,) = caught.value.faults
+    assert fault.path == read[1].path
+    assert fault.problem.startswith(
+        "USDC does not move on the days that it shares with BTC in the window, 2021-01-02 to 2"
+    )
+
+
+def test_lowest_degrees_of_freedom_are_those_of_the_model() -> None:
+    # Every other day still, and one day of a huge move: the tails are as fat as can be.
+    returns = np.full((200, 1), 1e-4) * (-1.0) ** np.arange(200)[:, None]
+    returns[7] = 5.0
+    degrees = fit_degrees_of_freedom(returns, np.eye(1))
+    assert degrees < 2.6
+    MODELS["student_t"].parameters.model_validate({"degrees_of_freedom": round(degrees, 3)})
 
 
 FAULTY = [

@@ -57,6 +57,9 @@ UNUSABLE = [
     (rows().replace(":00:00Z", ":30:00Z"), 2, "6 bars off the grid"),
     (rows(count=2), 1, "2 bars with a price"),
     (HEADER, 1, "0 bars with a price"),
+    (HEADER + 3 * "2024-01-01T00:00:00Z,1,1,1,1\n", 1, "1 bar of different times"),
+    ("ts,ts,open,high,low,close\n2024-01-01,2024-01-01,1,1,1,1\n", 1, "columns stand twice: ts"),
+    ('"open", "ts",close,high,low,close\n2024-01-01,1,1,1,1,1\n', 1, "columns stand twice: close"),
     ("", 1, "no table"),
     ("ts,open,high,close\n2024-01-01,1,1,1\n", 1, "columns are missing: low"),
     ("date,open,high,low,close\n2024-01-01,1,1,1,1\n", 1, "columns are missing: ts (or open_time)"),
@@ -199,3 +202,7 @@ def test_the_asset_is_the_name_up_to_the_first_underscore_or_the_one_given(tmp_p
     assert read_specification(str(strange)).asset == "BTC"
     with pytest.raises(InputError, match="cannot be the name of an asset"):
         read_specification(f"a b={path}")
+    with pytest.raises(InputError, match="cannot be the name of an asset"):
+        read_specification(f"{'A' * 201}={path}")
+    with pytest.raises(InputError, match="cannot be read: File name too long"):
+        read_specification(f"BTC={'a' * 300}.csv")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,9 @@ import pytest
 from stresslab.calibration.files import calibrate_files
 from stresslab.calibration.fitting import Calibration, calibrate
 from stresslab.calibration.history import read_history
-from stresslab.calibration.writing import calibration_summary, calibration_toml, write_calibration
+from stresslab.calibration.writing import calibration_summary, calibration_toml, check_target, write_calibration
 from stresslab.documents.faults import InputError
+from stresslab.market.calibration_file import read_calibration
 from stresslab.market.models import MODELS
 from tests.calibration.simulated import closes, frame, histories
 
@@ -99,13 +101,53 @@ def test_the_file_is_replaced_whole_or_left_alone(
 
 
 @pytest.mark.parametrize(
-    ("name", "words"), [("x.txt", "must end in"), ("none/x.toml", "no folder"), ("d.toml", "folder stands")]
+    ("name", "words"),
+    [
+        ("x.txt", "must end in"),
+        ("none/x.toml", "no folder"),
+        ("d.toml", "folder stands"),
+        ("d.toml/file/x.toml", "no folder"),
+        (" .toml", "begins or ends with a space"),
+        ("a\a.toml", "a control character, U\\+0007"),
+        ("a" * 250 + ".toml", "250 characters long, above the limit of 200"),
+        ("a" * 300 + "/x.toml", "cannot be reached: File name too long"),
+    ],
 )
 def test_places_where_no_calibration_can_be_written(tmp_path: Path, name: str, words: str) -> None:
     (tmp_path / "d.toml").mkdir()
     # The place is checked first: the histories do not even exist.
     with pytest.raises(InputError, match=words):
         calibrate_files(["none.csv"], "gbm", tmp_path / name)
+
+
+def test_a_folder_that_may_not_be_searched_is_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, os.strerror(13))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "stat", refuse)
+        with pytest.raises(InputError, match="cannot be reached: Permission denied"):
+            check_target(tmp_path / "x.toml")
+    check_target(tmp_path / "x.toml")
+
+
+def test_what_a_scenario_could_not_read_is_not_written(fit: Calibration, tmp_path: Path) -> None:
+    wild = replace(fit, estimate=replace(fit.estimate, volatilities=np.array([0.6, 10.0001])))
+    with pytest.raises(InputError) as caught:
+        write_calibration(wild, tmp_path / "x.toml")
+    (fault,) = caught.value.faults
+    assert fault.path == fit.histories[1].path
+    assert "1000PEPE has a volatility of 10" in fault.problem
+    assert list(tmp_path.iterdir()) == []
+    # Whatever else the reader refuses: here an error that is no number.
+    unsure = replace(fit, standard_errors=replace(fit.standard_errors, volatilities=np.array([np.nan, 0.1])))
+    with pytest.raises(InputError, match="`volatility_standard_error` is nan"):
+        write_calibration(unsure, tmp_path / "x.toml")
+    assert list(tmp_path.iterdir()) == []
+    # The negative control: at the limit it is written and read.
+    wild = replace(fit, estimate=replace(fit.estimate, volatilities=np.array([0.6, 10.00004])))
+    write_calibration(wild, tmp_path / "x.toml")
+    assert read_calibration(tmp_path / "x.toml").volatilities == {"BTC": 0.6, "1000PEPE": 10.0}
 
 
 def test_from_files_to_a_file(tmp_path: Path) -> None:

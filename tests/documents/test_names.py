@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stresslab.documents.names import closest, name_problem, shown, suggestion
+from stresslab.documents.names import closest, name_problem, path_problem, shown, suggestion
 
 
 @pytest.mark.parametrize("name", ["Desk A", "Bücher & Söhne", "2026 Q3", "日本", "a" * 200, "emoji 🚀", "−1 %"])
@@ -42,7 +42,18 @@ def test_names_that_do_not_print(name: str, words: str) -> None:
     assert shown(name).isprintable()
 
 
+def test_a_path_may_be_as_long_as_systems_allow() -> None:
+    assert path_problem("a" * 4096) is None
+    assert path_problem("a folder /book.toml") is None
+    assert path_problem("a" * 4097) == "is 4097 characters long, above the limit of 4096"
+    assert path_problem("") == "is empty"
+    assert "U+0007" in str(path_problem("a\x07"))
+    # The negative control: as a name the first is too long.
+    assert name_problem("a" * 4096) is not None
+
+
 def test_values_are_shown_on_one_short_line() -> None:
+    assert shown(1 << 99_999) == "a whole number of 100000 bits"
     assert shown("a\nb") == '"a\\nb"'
     assert shown(True) == "true"
     assert shown(1.5) == "1.5"

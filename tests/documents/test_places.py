@@ -142,9 +142,10 @@ class Writer:
         elif isinstance(value, str):
             escaped = "".join(f"\\U{ord(letter):08X}" if letter in '"\\\r' else letter for letter in value)
             one_line = escaped.replace("\n", "\\n")
+            trimmed = "\n" if value.startswith("\n") else ""  # TOML drops a line break right after three quotes
             self.text += self.pick(
                 f'"{one_line}"',
-                f'"""{escaped}"""',
+                f'"""{trimmed}{escaped}"""',
                 f'"""\\\n   {one_line}"""' if value.strip() == value else f'"{one_line}"',
             )
         else:

@@ -267,3 +267,14 @@ def test_a_pool_without_collateral():
     assert "leverage none" in " ".join(
         as_text(explain(book(5.0, position("a", FLAT, 1.0, 100.0)), [one_pool(0.0, 1)])).split()
     )
+
+
+def test_positions_of_one_contract_have_one_mark():
+    account = book(10_000.0, position("a", BTC, 1.0, 10_000.0, 11_000.0), position("b", BTC, -0.5, 10_500.0))
+    (pool,) = explain(account, [one_pool(10_000.0, 2)]).pools
+    assert [each.mark_price for each in pool.positions] == [11_000.0, 11_000.0]
+    # By hand: 1 x (11,000 - 10,000) and -0.5 x (11,000 - 10,500).
+    assert [each.unrealized_pnl for each in pool.positions] == [1_000.0, -250.0]
+    # The negative control: another contract's mark is not taken.
+    other = book(10_000.0, position("a", BTC, 1.0, 10_000.0, 11_000.0), position("b", FLAT, -0.5, 10_500.0))
+    assert explain(other, [one_pool(10_000.0, 2)]).pools[0].positions[1].mark_price == 10_500.0

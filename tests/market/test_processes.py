@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import special, stats
 
 from stresslab.market import noise, student_t
 from stresslab.market.models import MODELS
@@ -198,15 +198,27 @@ def test_joint_tails_are_those_of_a_multivariate_t(fat):
     assert abs(apart - joint) > 10 * math.sqrt(joint / PATHS)
 
 
-@pytest.mark.parametrize("nu", [2.2, 3.183, 10.0, 1000.0])
+@pytest.mark.parametrize("nu", [2.5, 3.183, 10.0, 1000.0])
 def test_the_table_of_scales_holds_the_quantiles(nu):
-    table = student_t.log_scale_table(nu)
+    # What no draw can reach is made up by scaling; its size is the next test's.
+    table = student_t.log_scale_table(nu) + 0.5 * math.log(student_t.attained_mean(nu))
     score = np.linspace(-5.4, 5.4, table.size)
     assert np.all(np.diff(table) > 0.0)
     for point in (1e-3, 0.25, 0.5, 0.9, 0.999):
         at = np.interp(stats.norm.ppf(point), score, table)
         # scipy's chi-squared is another routine than the table's own.
         assert at == pytest.approx(0.5 * math.log((nu - 2.0) / stats.chi2.isf(point, nu)), abs=2e-6)
+
+
+@pytest.mark.parametrize("nu", [2.5, 3.0, 6.0])
+def test_the_variances_that_can_be_drawn_average_to_one(nu):
+    # All 2^23 uniforms there are, through the table that the kernel reads.
+    table = student_t.log_scale_table(nu)
+    score = special.ndtri((np.arange(2**23) + 0.5) * 2.0**-23)
+    mean = np.exp(2.0 * np.interp(score, np.linspace(-5.4, 5.4, table.size), table)).mean()
+    assert mean == pytest.approx(1.0, abs=1e-5)
+    # Unscaled it would fall short: the finest draw is 2^-24.
+    assert mean * student_t.attained_mean(nu) < 1.0 - 5e-6
 
 
 def test_the_step_must_divide_a_day_where_the_variance_is_daily():

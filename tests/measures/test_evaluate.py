@@ -11,7 +11,7 @@ import pytest
 
 from stresslab.book.configuration import Configuration, Pool
 from stresslab.margin.problem import Problem
-from stresslab.measures.evaluate import axes_of, evaluate
+from stresslab.measures.evaluate import NoValidPathError, axes_of, evaluate
 from stresslab.simulation.block import RATIO_EDGES
 from stresslab.simulation.outcomes import Outcomes
 
@@ -261,7 +261,7 @@ def test_failed_paths_are_counted_and_nothing_else_of_them(results):
 
 
 def test_run_of_failures_alone_is_refused():
-    with pytest.raises(ArithmeticError, match="every path failed"):
+    with pytest.raises(NoValidPathError, match="every path failed"):
         evaluate(replace(OUTCOMES, failed=np.ones(9, bool)), CONFIGURATIONS, axes())
 
 

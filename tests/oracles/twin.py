@@ -78,15 +78,33 @@ def gamma_share(shape: float, x: float) -> float:
 
 @cache
 def mixing_variance(degrees_of_freedom: float, u: float) -> float:
-    """The u-quantile of (nu - 2) / chi2(nu): the chi-squared draw is the one that a share 1 - u lies below (M41)."""
+    """The u-quantile of (nu - 2) / chi2(nu) (M41), scaled so that the uniforms which there are average to one."""
+    return (degrees_of_freedom - 2.0) / chi_squared(degrees_of_freedom, 1.0 - u) / mean_of_draws(degrees_of_freedom)
+
+
+def chi_squared(degrees_of_freedom: float, share: float) -> float:
+    """The value that a share of a chi-squared variable lies below, by halving an interval."""
     low, high = 0.0, 2.0 * degrees_of_freedom + 100.0
     for _ in range(70):
         middle = 0.5 * (low + high)
-        if gamma_share(0.5 * degrees_of_freedom, 0.5 * middle) < 1.0 - u:
+        if gamma_share(0.5 * degrees_of_freedom, 0.5 * middle) < share:
             low = middle
         else:
             high = middle
-    return (degrees_of_freedom - 2.0) / (0.5 * (low + high))
+    return 0.5 * (low + high)
+
+
+@cache
+def mean_of_draws(degrees_of_freedom: float) -> float:
+    """Mean of (nu - 2) / chi2(nu) over the midpoints of 2^23 cells.
+
+    E[1 / chi2(nu); chi2(nu) > c] = P(chi2(nu - 2) > c) / (nu - 2); the first cells, where midpoints are not fine enough
+    for an integral, are added one by one.
+    """
+    cells, width = 200, 2.0**-23
+    outer = sum(1.0 / chi_squared(degrees_of_freedom, (cell + 0.5) * width) for cell in range(cells)) * width
+    edge = chi_squared(degrees_of_freedom, cells * width)
+    return (degrees_of_freedom - 2.0) * outer + 1.0 - gamma_share(0.5 * degrees_of_freedom - 1.0, 0.5 * edge)
 
 
 def lowest(start: float, end: float, variance: float, u: float) -> float:

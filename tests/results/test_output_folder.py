@@ -103,6 +103,66 @@ def test_interruption_leaves_what_was_there(tmp_path, interruption, former):
     assert names(tmp_path) == before
 
 
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt, RuntimeError])
+def test_interruption_leaves_no_parents(tmp_path, interruption):
+    (tmp_path / "was").mkdir()
+    with pytest.raises(interruption), output_folder(tmp_path / "was" / "a" / "b" / "out"):
+        assert (tmp_path / "was" / "a" / "b").is_dir()
+        raise interruption
+    assert names(tmp_path) == {"was"}
+    # Control: what somebody put there meanwhile stays, and the way to it.
+    with pytest.raises(interruption), output_folder(tmp_path / "was" / "a" / "b" / "out"):
+        (tmp_path / "was" / "a" / "notes.txt").write_text("mine")
+        raise interruption
+    assert names(tmp_path) == {"was", "was/a", "was/a/notes.txt"}
+
+
+def test_folder_of_others_is_not_walked_through(tmp_path, monkeypatch):
+    (tmp_path / "notes.txt").write_text("mine")
+    monkeypatch.setattr(Path, "rglob", lambda *_: pytest.fail("walked"))
+    with pytest.raises(OutputFolderError, match="holds no former run"), output_folder(tmp_path):
+        pytest.fail("the block must not start")
+
+
+@pytest.mark.parametrize("name", ["a" * 256, "a" * 256 + "/out"])
+def test_name_too_long(tmp_path, name):
+    with (
+        pytest.raises(OutputFolderError, match="cannot be reached: File name too long"),
+        output_folder(tmp_path / name),
+    ):
+        pytest.fail("the block must not start")
+    assert names(tmp_path) == set()
+
+
+def test_name_too_long_for_the_scratch_folder(tmp_path):
+    with (
+        pytest.raises(OutputFolderError, match="cannot be written: File name too long"),
+        output_folder(tmp_path / "new" / ("a" * 250)),
+    ):
+        pytest.fail("the block must not start")
+    assert names(tmp_path) == set()
+
+
+def test_folder_that_may_not_be_searched(tmp_path, monkeypatch):
+    def refuse(self, **_):
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "stat", refuse)
+        with (
+            pytest.raises(OutputFolderError, match="cannot be reached: Permission denied"),
+            output_folder(tmp_path / "out"),
+        ):
+            pytest.fail("the block must not start")
+
+
+def test_loop_of_links(tmp_path):
+    (tmp_path / "a").symlink_to(tmp_path / "b")
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    with pytest.raises(OutputFolderError, match="cannot be reached"), output_folder(tmp_path / "a"):
+        pytest.fail("the block must not start")
+
+
 def test_folder_taken_meanwhile(tmp_path):
     place = tmp_path / "out"
     with pytest.raises(OutputFolderError, match="not empty"), output_folder(place) as scratch:

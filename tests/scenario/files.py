@@ -123,6 +123,7 @@ CALIBRATED = SCENARIO.replace(INLINE, "").replace(
     'model = "gbm"', 'model = "student_t"\ncalibration = "calibration.toml"'
 )
 
+POOL = '{ name = "majors", positions = ["btc-long", "eth-short"], collateral = 120_000 }'
 TEXTS = {"scenario.toml": SCENARIO, "book.toml": BOOK, "pack.toml": PACK, "calibration.toml": CALIBRATION}
 
 

@@ -6,7 +6,6 @@ Every row asks for exactly one fault, so that no mistake drags others along.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -14,25 +13,10 @@ import pytest
 from stresslab.documents.faults import InputError
 from stresslab.scenario.reading import read_scenario
 from stresslab.scenario.validation import validate_files
-from tests.scenario.files import CALIBRATED, TEXTS, edited, write
-
-ARROW = "►"
-
-
-@dataclass(frozen=True)
-class Row:
-    """A passage of a file, what stands there instead, and words of the one fault that follows."""
-
-    file: str
-    old: str
-    new: str
-    words: tuple[str, ...]
-    at: str | None = None
-
+from tests.scenario.files import CALIBRATED, POOL, TEXTS, edited, write
+from tests.scenario.rows import Row, placed
 
 LAST = 'margin = "cross"\n'
-POOL = '{ name = "majors", positions = ["btc-long", "eth-short"], collateral = 120_000 }'
-TIERS = "  [0, 0.004, 0, 125],\n  [50_000, 0.005, 50, 100],\n  [250_000, 0.01, 1_300, 50],\n"
 
 
 def third(identifier: str) -> str:
@@ -139,7 +123,16 @@ ROWS = {
     "missing table key": Row("scenario", 'model = "gbm"\n', "", ("`model` is missing", 'model = "gbm"'), at="[market]"),
     "paths in powers": Row("scenario", "100_000", "►1e21", ("must be a whole number", "1e+21", "in digits")),
     "paths with a point": Row("scenario", "100_000", "►100_000.0", ("must be a whole number", "write 100_000")),
-    "too many paths": Row("scenario", "100_000", "►1_000_000_000_000_000_000_000", ("above 1_000_000_000", "at most")),
+    "too many paths": Row("scenario", "100_000", "►1_000_000_001", ("1_000_000_001, above 1_000_000_000", "at most")),
+    "paths beyond 64 bits": Row(
+        "scenario", "100_000", "►1_000_000_000_000_000_000_000", ("about 10 to the 21, too large", "64 bits")
+    ),
+    # Python refuses to write or to read more than 4,300 decimal digits; 16^5000 is 10^6020.6.
+    "paths in endless hexadecimal": Row(
+        "scenario", "100_000", "►0x" + "F" * 5000, ("`paths` is about 10 to the 6020, too large",)
+    ),
+    "name in endless octal": Row("scenario", '"Quarterly review"', "►0o" + "7" * 9000, ("`name` is about 10 to the",)),
+    "price in endless binary": Row("scenario", "price = 61_000", "price = ►0b" + "1" * 20000, ("`price` is about",)),
     "no paths": Row("scenario", "100_000", "►0", ("`paths` is 0, below 1", "at least 1")),
     "negative seed": Row("scenario", "seed = 7", "seed = ►-7", ("`seed` is -7, below 0",)),
     "seed is true": Row("scenario", "seed = 7", "seed = ►true", ("must be a whole number, but is true or false",)),
@@ -161,7 +154,20 @@ ROWS = {
         "scenario", '"1h"', '►"7h"', ("step 7h does not divide the horizon 90d", '"6h" or "8h"')
     ),
     "steps without end": Row(
-        "scenario", 'horizon = "90d"\nstep = "1h"', 'horizon = "999999d"\nstep = ►"1m"', ("1_439_998_560 steps",)
+        "scenario", 'horizon = "90d"\nstep = "1h"', 'horizon = "36500d"\nstep = ►"1m"', ("52_560_000 steps",)
+    ),
+    # A prime number of minutes; looking for a step near 2 minutes that divides it would go on to the horizon itself.
+    "horizon without end": Row(
+        "scenario",
+        'horizon = "90d"\nstep = "1h"',
+        'horizon = ►"999999937m"\nstep = "2m"',
+        ("horizon 999999937m is above the limit of 36500d", "shorten"),
+    ),
+    "horizon of a prime number of minutes": Row(
+        "scenario",
+        'horizon = "90d"\nstep = "1h"',
+        'horizon = "52559981m"\nstep = ►"2m"',
+        ("does not divide the horizon 52559981m", 'write "1m" or "52559981m"'),
     ),
     # scenario: market
     "model": Row("scenario", '"gbm"', '►"gmb"', ('no model "gmb"', 'did you mean "gbm"?')),
@@ -233,13 +239,17 @@ ROWS = {
         "scenario", 'model = "gbm"', 'model = "gbm"\n►degrees_of_freedom = 4.0', ('unknown key "degrees_of_freedom"',)
     ),
     "missing parameter": Row(
-        "scenario", 'model = "gbm"', 'model = "student_t"', ("`degrees_of_freedom` is missing",), at="[market]"
+        "scenario",
+        'model = "gbm"',
+        'model = "student_t"',
+        ("`degrees_of_freedom` is missing", "add degrees_of_freedom = 4.0 to [market]"),
+        at="[market]",
     ),
     "parameter out of range": Row(
         "scenario",
         'model = "gbm"',
         'model = "student_t"\ndegrees_of_freedom = ►2.0',
-        ("not above 2", "give a value above 2"),
+        ("below 2.5", "give a value at least 2.5"),
     ),
     "step of the model": Row(
         "scenario",
@@ -259,7 +269,44 @@ ROWS = {
     "analysis": Row(
         "scenario", "[[conf", "[analysis]\n►tornado = 20_000\n\n[[conf", ('no analysis "tornado"', "no analyses")
     ),
+    "assets in a list": Row(
+        "scenario",
+        "[market.assets.BTC]\nprice = 61_000\nvolatility = 0.62\ndrift = 0.1\n\n[market.assets.ETH]\n",
+        "►[[market.assets]]\n",
+        ("`assets` must be a table, but is a list",),
+    ),
+    "asset of a name that does not print": Row(
+        "scenario", "[market.assets.ETH]", '[market.assets.►"E\\u0007TH"]', ("a control character, U+0007",)
+    ),
+    "price too small": Row(
+        "scenario", "price = 61_000", "price = ►1e-13", ("1e-13 is smaller than any price", "1e-12")
+    ),
+    # 20 x 1e14 = 2e15, above 1e15.
+    "notional at the start price": Row(
+        "scenario",
+        "price = 61_000",
+        "price = ►1e14",
+        ("quantity of 20 at a price of 1e+14 has a notional of 2e+15, above 1e+15", "units"),
+    ),
     # scenario: configurations
+    "no pools": Row(
+        "scenario",
+        f"pools = [\n  {POOL},\n]\n",
+        "",
+        (
+            "the key `pools` is missing",
+            'add pools = [{ name = "majors", positions = ["btc-long", "eth-short"], '
+            "collateral = 120000 }] to [[configuration]]",
+        ),
+        at="[[configuration]]",
+    ),
+    "control character in a path": Row("scenario", '"book.toml"', r'►"bo\u0007ok.toml"', ("the path", "U+0007")),
+    "path beyond 4096": Row(
+        "scenario", '"book.toml"', '►"' + "a/" * 2500 + 'b.toml"', ("5006 characters long", "4096")
+    ),
+    "path of 300": Row(
+        "scenario", '"book.toml"', '►"' + "a/" * 150 + 'b.toml"', ("there is no file", "there is no folder")
+    ),
     "missing book": Row("scenario", '"book.toml"', '►"bok.toml"', ("there is no file", "did you mean", "book.toml")),
     "book is a folder": Row("scenario", '"book.toml"', '►"."', ("is a folder, not a file",)),
     "taken configuration": Row("scenario", '"hedge pooled"', '►"as_booked"', ('"as_booked" is taken',)),
@@ -308,6 +355,17 @@ ROWS = {
     "wallet beyond a float": Row("book", "1_000_000", "►1" + "0" * 400, ("`wallet_balance`", "too large")),
     "negative entry": Row("book", "60_500", "►-60_500", ("`entry_price` is -60_500, not above 0",)),
     "zero quantity": Row("book", "quantity = 20.0", "quantity = ►0.0", ("the quantity is zero",)),
+    "wallet in endless hexadecimal": Row("book", "1_000_000", "►0x" + "F" * 5000, ("`wallet_balance` is about",)),
+    "dust in the wallet": Row("book", "1_000_000", "►1e-200", ("1e-200 is too small for an amount of money", "1e-06")),
+    "dust as a quantity": Row("book", "quantity = 20.0", "quantity = ►-1e-200", ("-1e-200 is smaller than any",)),
+    # 1e-8 x 60,500 = 6.05e-4 is enough, 1e-11 x 60,500 = 6.05e-7 is not; 1e11 x 60,500 = 6.05e15.
+    "notional too small": Row(
+        "book", "quantity = 20.0\nentry_price = 60_500", "quantity = 1e-11\nentry_price = ►60_500", ("below 1e-06",)
+    ),
+    "notional too large": Row(
+        "book", "quantity = 20.0\nentry_price = 60_500", "quantity = 1e11\nentry_price = ►60_500", ("above 1e+15",)
+    ),
+    "notional at the mark": Row("book", "mark_price = 61_000", "mark_price = ►1e14", ("2e+15, above 1e+15",)),
     "margin word": Row("book", '"isolated"', '►"isolate"', ('`margin` is "isolate"', 'did you mean "isolated"?')),
     "margin number": Row("book", '"isolated"', "►1", ("`margin` must be text", '"isolated", "cross"')),
     "misspelled collateral": Row("book", "collateral = 50_000", "►colateral = 50_000", ("unknown key", '"collateral"')),
@@ -342,53 +400,12 @@ ROWS = {
     # 20 x 60,500 = 1,210,000 lies in the third tier, of maximal leverage 50: 24,200 is the least.
     "leverage": Row("book", "collateral = 50_000", "collateral = ►24_000", ("leverage of 50.42", "at least 24200.00")),
     "unknown position key": Row("book", "mark_price = 61_000", "►markprice = 61_000", ("unknown key", '"mark_price"')),
-    # rule pack
-    "first floor": Row(
-        "pack", "[0, 0.004, 0, 125]", "[►10, 0.004, 0, 125]", ("tier 1", "begins at 10", "begins at a notional of 0")
-    ),
-    "unsorted": Row("pack", "[250_000, 0.01", "[►40_000, 0.01", ("tier 3", "does not rise above 50,000", "sort")),
-    "rate of zero": Row("pack", "[[0, 0.005, 0, 100]]", "[[0, ►0, 0, 100]]", ("the maintenance rate is 0",)),
-    "falling rate": Row("pack", "[250_000, 0.01,", "[250_000, ►0.002,", ("falls from 0.005 to 0.002",)),
-    "rising leverage": Row("pack", "50, 100]", "50, ►130]", ("rises from 125 to 130",)),
-    "leverage above rate": Row("pack", "0, 125]", "0, ►251]", ("251 is above 1 / maintenance rate = 250",)),
-    "leverage below one": Row("pack", "1_300, 50]", "1_300, ►0.5]", ("maximal leverage is 0.5", "at least 1")),
-    # 50 + 250,000 x (0.01 - 0.005) = 1,300 (METHODS, table O1)
-    "amount": Row("pack", "1_300,", "►1_300.01,", ("amount 1,300.01 does not continue", "write 1300")),
-    "short row": Row(
-        "pack", "[[0, 0.005, 0, 100]]", "[►[0, 0.005, 0]]", ("`tiers`, entry 1, has 3 entries", "at least 4")
-    ),
-    "no tiers": Row("pack", f"[\n{TIERS}]", "►[]", ("`tiers` has 0 entries",)),
-    "inverse": Row(
-        "pack", '"linear"', '►"inverse"', ('contract "inverse" is not supported yet', 'supported are "linear"')
-    ),
-    "procedure": Row("pack", '"full"', '►"partial"', ('procedure "partial" is not supported yet', '"full"')),
-    "remainder": Row("pack", '"returned"', '►"forfeit"', ('`remainder` is "forfeit"', 'did you mean "forfeited"?')),
-    "fee": Row("pack", "fee_rate = 0.0", "fee_rate = ►1.0", ("`fee_rate` is 1, not below 1",)),
-    "effective": Row("pack", "2026-09-30", '►"2026-09-30"', ("`effective` must be a date", "without quotes")),
-    "no source": Row(
-        "pack", '"written by hand for tests"', '►" "', ("the text is empty", "where the figures come from")
-    ),
-    "interval": Row("pack", '"8h"', '►"8 hours"', ('did you mean "8h"?',)),
-    "no funding": Row("pack", '[funding]\ninterval = "8h"\n', "", ("`funding` is missing",), at="schema"),
-    "amount as text": Row(
-        "pack", "[0, 0.004, 0, 125]", '[0, 0.004, ►"0", 125]', ("`tiers`, entry 1, 3,", "must be a number")
-    ),
     # syntax
     "no equals sign": Row("book", "wallet_balance = 1", "wallet_balance ►1", ("not TOML", "write key = value")),
     "open quote": Row("book", '"USDT"', '"USDT►', ("not TOML", "quote")),
     "word without quotes": Row("book", '"USDT"', "►USDT", ("not TOML", "quotes")),
     "impossible date": Row("pack", "2026-09-30", "►2026-02-30", ("not TOML", "2026-09-30")),
 }
-
-
-def placed(text: str, at: str | None) -> tuple[str, int, int]:
-    """The text without its arrow, and line and column of the arrow or of a passage."""
-    mark = ARROW if ARROW in text and at is None else at
-    assert mark is not None
-    offset = text.index(mark)
-    line = text[:offset].count("\n") + 1
-    column = offset - (text[:offset].rfind("\n") + 1) + 1
-    return text.replace(ARROW, ""), line, column
 
 
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
@@ -408,69 +425,3 @@ def test_the_unedited_files_have_no_fault(tmp_path: Path) -> None:
     # The negative control of the table: what is reported comes from the edits alone.
     assert validate_files([write(tmp_path), *(tmp_path / name for name in TEXTS)]) == ((), ())
     assert validate_files([write(tmp_path, scenario=CALIBRATED)])[0] == ()
-
-
-def test_a_file_of_another_kind_is_one_fault(tmp_path: Path) -> None:
-    path = write(tmp_path, book=edited(TEXTS["book.toml"], ("pack.toml", "calibration.toml")))
-    (fault,) = validate_files([path])[0]
-    assert (Path(fault.path).name, fault.line, fault.column) == ("calibration.toml", 1, 1)
-    assert fault.problem == "this file is a calibration, not a venue's rule pack"
-
-
-CALIBRATION_ROWS = {
-    "model": Row("calibration", '"student_t"', '►"student"', ('no model "student"', 'did you mean "student_t"?')),
-    "percent": Row("calibration", "volatility = 0.6", "volatility = ►60", ("a volatility of 60", "write 0.6")),
-    "unknown key": Row("calibration", "drift = 0.2", "►drifft = 0.2", ("unknown key", '"drift"')),
-    "parameter": Row("calibration", "degrees_of_freedom = 4.0", "degrees_of_freedom = ►1.5", ("not above 2",)),
-    "no date": Row("calibration", "as_of = 2024-06-30\n", "", ("`as_of` is missing",), at="schema"),
-    "covered": Row(
-        "calibration", "[history]", "[assets.SOL]\nvolatility = 1.2\n[history]", ('lacks "SOL"',), at='["BTC", "ETH"]'
-    ),
-    "matrix": Row("calibration", "[0.7, 1.0]]", "[►0.6, 1.0]]", ("make the two equal",)),
-    "nan in history": Row("calibration", '"made up"', "►nan", ("`note` is nan",)),
-}
-
-
-@pytest.mark.parametrize("row", CALIBRATION_ROWS.values(), ids=CALIBRATION_ROWS)
-def test_each_fault_of_a_calibration(row: Row, tmp_path: Path) -> None:
-    text, line, column = placed(edited(TEXTS["calibration.toml"], (row.old, row.new)), row.at)
-    path = write(tmp_path, scenario=CALIBRATED, calibration=text)
-    (fault,) = validate_files([path])[0]
-    assert (Path(fault.path).name, fault.line, fault.column) == ("calibration.toml", line, column)
-    for words in row.words:
-        assert words in str(fault)
-
-
-def test_all_faults_of_all_files_come_at_once(tmp_path: Path) -> None:
-    path = write(
-        tmp_path,
-        scenario=edited(
-            TEXTS["scenario.toml"],
-            ("schema = 1", "schema = 3"),
-            ('"1h"', '"7h"'),
-            ("seed = 7", "sed = 7"),
-            ("0.62", "62"),
-            ("price = 61_000", "price = -1"),
-            ("[0.82, 1.0]]", "[0.82, nan]]"),
-            ('"btc-long", "eth', '"btc", "eth'),
-        ),
-        book=edited(TEXTS["book.toml"], ("20.0", "0"), ('"cross"', '"crossed"'), ('"BTCUSDT"', '"BTCUSD"')),
-        pack=edited(TEXTS["pack.toml"], ("1_300", "1_400"), ('"8h"', '"8"')),
-    )
-    # Lines counted by hand in the texts of tests/scenario/files.py.
-    expected = {
-        ("scenario.toml", 1),
-        ("scenario.toml", 5),
-        ("scenario.toml", 7),
-        ("scenario.toml", 13),
-        ("scenario.toml", 14),
-        ("scenario.toml", 22),
-        ("scenario.toml", 27),
-        ("book.toml", 10),
-        ("book.toml", 22),
-        ("pack.toml", 7),
-        ("pack.toml", 20),
-    }
-    faults = validate_files([path])[0]
-    assert {(Path(fault.path).name, fault.line) for fault in faults} == expected
-    assert len(faults) == len(expected)

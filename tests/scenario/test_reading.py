@@ -50,6 +50,11 @@ def test_the_caller_may_set_paths_and_seed(tmp_path: Path) -> None:
     ]
 
 
+def test_a_number_of_paths_without_end_is_a_fault(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="`paths` is about 10 to the 5000, above 1_000_000_000"):
+        read_scenario(write(tmp_path), paths=10**5000)
+
+
 def test_a_calibration_stands_behind_the_market(tmp_path: Path) -> None:
     scenario = read_scenario(write(tmp_path, scenario=CALIBRATED))
     market = scenario.market
@@ -111,6 +116,13 @@ def test_assets_come_in_the_order_of_the_book(tmp_path: Path) -> None:
     assert scenario.market.assets == ("ETH", "BTC")
     np.testing.assert_array_equal(scenario.market.start_prices, [3_300.0, 61_000.0])
     np.testing.assert_array_equal(scenario.market.volatilities, [0.78, 0.62])
+
+
+def test_a_long_path_is_read(tmp_path: Path) -> None:
+    # 300 characters more than a name may have.
+    write(tmp_path)
+    text = edited(SCENARIO, ('"book.toml"', '"' + "./" * 250 + 'book.toml"'))
+    assert read_scenario(write(tmp_path, scenario=text)).book.name == "Desk A"
 
 
 def test_one_asset_needs_no_correlation_and_others_may_stand_in_the_market(tmp_path: Path) -> None:

@@ -67,5 +67,5 @@ def test_every_key_is_described_and_no_other_is_allowed(kind: Literal["scenario"
 def test_the_parameters_of_every_model_stand_in_the_market() -> None:
     market = json_schema("scenario")["properties"]["market"]
     assert market["properties"]["model"]["enum"][:2] == ["gbm", "student_t"]
-    assert market["properties"]["degrees_of_freedom"]["exclusiveMinimum"] == 2.0
+    assert market["properties"]["degrees_of_freedom"]["minimum"] == 2.5
     assert market["required"] == ["model"]

@@ -16,7 +16,8 @@ import pytest
 from stresslab.venues.tiers import TierTable
 
 PROJECT = Path(__file__).parents[2]
-NAMES = ("binance-usdm", "teaching")
+BINANCE = {"binance-usdm": "2026-09-30", "binance-usdm-2024-06": "2024-06-27", "binance-usdm-2022-04": "2022-04-16"}
+NAMES = (*BINANCE, "teaching")
 
 
 def text(name: str) -> str:
@@ -66,7 +67,7 @@ def test_header(name):
     assert header["name"] == name
     assert isinstance(header["effective"], dt.date)
     assert len(header["source"]) > 20
-    assert header["funding"] == {"interval": "8h"}
+    assert header["funding"]["interval"] == "8h"
     assert header["liquidation"] == {"procedure": "full", "fee_rate": 0.0, "remainder": "returned"}
 
 
@@ -98,6 +99,15 @@ def test_a_spoiled_table_is_at_fault(row, column, value, fault):
     assert fault in faults(rows)
 
 
+@pytest.mark.parametrize(
+    ("name", "rate", "leverage"),
+    [("binance-usdm-2022-04", 0.01, 50), ("binance-usdm-2024-06", 0.005, 100), ("binance-usdm", 0.005, 100)],
+)
+def test_the_first_tier_of_sol_over_the_years(name, rate, leverage):
+    """Oracle: VENUES section 3: 1 % and 50x in 2022, 0.5 % and 100x from 2024."""
+    assert pack(name)["symbols"]["SOLUSDT"]["tiers"][0] == [0, rate, 0, leverage]
+
+
 def test_binance_holds_the_liquid_symbols():
     symbols = pack("binance-usdm")["symbols"]
     assert len(symbols) >= 40
@@ -118,14 +128,15 @@ def test_binance_tiers_against_an_earlier_snapshot(symbol):
     assert pack("binance-usdm")["symbols"][symbol]["tiers"] == rows
 
 
-def test_binance_pack_is_what_its_script_writes():
+@pytest.mark.parametrize(("name", "date"), BINANCE.items())
+def test_binance_pack_is_what_its_script_writes(name, date):
     brackets = PROJECT.parent / "shared/data/margin_tiers/binance_um_tiers.parquet"
     if not brackets.exists():
         pytest.skip("the bracket table is not here")
     pytest.importorskip("pyarrow")
-    command = [sys.executable, str(PROJECT / "scripts/make_rule_pack"), str(brackets), "2026-09-30"]
+    command = [sys.executable, str(PROJECT / "scripts/make_rule_pack"), str(brackets), date, name]
     made = subprocess.run(command, check=True, capture_output=True, text=True, encoding="utf-8")
-    assert made.stdout == text("binance-usdm")
+    assert made.stdout == text(name)
 
 
 def test_teaching_is_the_flat_tier_of_the_worked_examples():

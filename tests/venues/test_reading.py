@@ -10,6 +10,8 @@ import pytest
 
 from stresslab.documents.faults import InputError
 from stresslab.venues.reading import read_pack, shipped_pack_names, shipped_packs
+from stresslab.venues.rules.funding import FundingRules
+from stresslab.venues.rules.margin_rules import MarginRules
 from tests.scenario.files import PACK, edited
 
 
@@ -93,3 +95,42 @@ def test_an_unknown_name_is_told_the_near_one() -> None:
     (fault,) = raised.value.faults
     assert fault.problem == 'there is no rule pack "binance-udsm"'
     assert fault.remedy.startswith('did you mean "binance-usdm"?')
+
+
+def test_a_symbol_overrides_the_switches_of_its_pack(tmp_path: Path) -> None:
+    text = edited(
+        PACK,
+        ("[symbols.BTCUSDT]", '[margin]\ntrigger = "below"\nrequirement = "entry"\n\n[symbols.BTCUSDT]'),
+        (
+            "[[0, 0.005, 0, 100]]\n\n[symbols.BTCUSDC",
+            "[[0, 0.005, 0, 100]]\nmargin = { requirement = 'mark' }\n\n[symbols.BTCUSDC",
+        ),
+    )
+    symbols = read_pack(read(tmp_path, text)).symbols
+    assert symbols["BTCUSDT"].rules == MarginRules(trigger="below", requirement_at="entry")
+    assert symbols["ETHUSDT"].rules == MarginRules(trigger="below")
+    # A pack that states no switch has Binance's.
+    assert {symbol.rules for symbol in read_pack(read(tmp_path)).symbols.values()} == {MarginRules()}
+
+
+def test_amounts_of_whole_position_tiers_are_0(tmp_path: Path) -> None:
+    whole = ("[symbols.BTCUSDT]", '[margin]\ntier_rule = "whole_position"\n\n[symbols.BTCUSDT]')
+    with pytest.raises(InputError) as raised:
+        read_pack(read(tmp_path, edited(PACK, whole)))
+    assert [fault.problem[:35] for fault in raised.value.faults] == [
+        "tier 2: a maintenance amount of 50,",
+        "tier 3: a maintenance amount of 1,3",
+    ]
+    read_pack(read(tmp_path, edited(PACK, whole, ("0.005, 50,", "0.005, 0,"), ("1_300,", "0,"))))
+
+
+def test_what_a_pack_may_state_beside(tmp_path: Path) -> None:
+    text = edited(
+        PACK,
+        ("effective", 'confidence = "inferred"\neffective'),
+        ('interval = "8h"', 'interval = "1h"\ninterest = 0.0001\nclamp = 0.0005\ncap = "rate"\ncap_factor = 0.04'),
+        ('procedure = "full"', 'procedure = "tiers"\nfull_tiers = 2'),
+    )
+    pack = read_pack(read(tmp_path, text))
+    assert (pack.confidence, pack.liquidation_procedure, pack.reduction.full_tiers) == ("inferred", "tiers", 2)
+    assert pack.funding == FundingRules(0.0001, 0.0005, "rate", 0.04, "mark")

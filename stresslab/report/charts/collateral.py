@@ -65,7 +65,7 @@ def figure_collateral(results: xr.Dataset, axes: Sequence[Axes] | None = None) -
         panels = (
             grid_of_panels(len(pools), 0.78, columns=_COLUMNS, between=0.48, gap=0.46) if axes is None else list(axes)
         )
-        titles = distinct([pool_title(configuration, pool) for configuration, pool in pools], 22)
+        titles = distinct([pool_title(configuration, pool) for configuration, pool in pools], 19)
         for place, ((configuration, pool), one) in enumerate(zip(pools, panels, strict=True)):
             _curve(one, review, configuration, pool)
             one.set_title(titles[place])
@@ -81,7 +81,9 @@ def _curve(axes: Axes, review: Review, configuration: str, pool: str) -> None:
     labels = {"configuration": configuration, "pool": pool}
     share = 1.0 - np.array(review.labels("profile"))
     amounts = review.array("required_collateral_profile", **labels)
-    lowest = max(share[-1], 5.0 / review.paths)
+    today, chance = review.value("collateral", **labels), review.value("liquidation_probability", **labels)
+    # The far tail of a short would stretch the axis until nothing else can be read.
+    lowest = max(share[-1], 5.0 / review.paths, min(TARGET / 10, chance or 1.0))
     drawn = (share >= lowest) & (amounts > 0.0)
     axes.plot(amounts[drawn], share[drawn], color=appearance.color, linestyle=appearance.line)
     bounds = [review.value(f"required_collateral_{end}", **labels, quantile=1.0 - TARGET) for end in ("lower", "upper")]
@@ -89,7 +91,6 @@ def _curve(axes: Axes, review: Review, configuration: str, pool: str) -> None:
     axes.axhline(TARGET, color=INK, linewidth=0.6)
     required = review.value("required_collateral", **labels, quantile=1.0 - TARGET)
     axes.plot([required], [TARGET], color=INK, marker="|", markersize=8)
-    today, chance = review.value("collateral", **labels), review.value("liquidation_probability", **labels)
     lowest = min(lowest, TARGET / 2)
     if chance > 0.0:
         axes.plot([today], [max(chance, lowest)], color=appearance.color, marker=appearance.marker, markersize=5.5)

@@ -8,7 +8,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from stresslab.report.charts.marks import dodge, figure_of
+from stresslab.report.charts.marks import dodge, figure_of, legend_above
 from stresslab.report.formatting import MINUS, distinct
 from stresslab.report.review import BOOKED, CROSS, ISOLATED, ROWS, Review, label
 from stresslab.report.style import INK, MUTED, look, new_figure, style
@@ -36,10 +36,12 @@ def figure_liquidation_prices(results: xr.Dataset, axes: Axes | None = None) -> 
     review = Review(results)
     positions = review.positions[:ROWS]
     with style():
+        own = axes is None
         if axes is None:
             axes = new_figure(1.15 + 0.36 * len(positions)).add_subplot()
         moves = [_draw_row(axes, review, position, row) for row, position in enumerate(positions)]
         _finish(axes, positions, max((move for row in moves for move in row), default=0.5))
+        legend_above(axes, own=own)
         return figure_of(axes)
 
 
@@ -90,4 +92,3 @@ def _finish(axes: Axes, positions: list[str], farthest: float) -> None:
     axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:+.0f}".replace("-", MINUS).replace("+0", "0"))
     axes.set_xlabel("move from today’s mark price, %")
     axes.grid(visible=True, axis="x")
-    axes.legend(loc="lower center", bbox_to_anchor=(0.45, 1.0), ncols=4, columnspacing=1.4)

@@ -9,7 +9,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from stresslab.report.charts.marks import bound_mark, dodge, figure_of, interval_mark, log_shares, percent_tick
+from stresslab.report.charts.marks import (
+    bound_mark,
+    dodge,
+    figure_of,
+    interval_mark,
+    legend_above,
+    log_shares,
+    percent_tick,
+)
 from stresslab.report.formatting import Estimate, distinct, rarest
 from stresslab.report.review import ROWS, Review, label
 from stresslab.report.style import MUTED, look, new_figure, style
@@ -55,6 +63,7 @@ def figure_liquidation_probability(results: xr.Dataset, axes: Axes | None = None
     ]
     rows = [*positions, *(_Row(name, variable, None) for name, variable in _ACCOUNT)]
     with style():
+        own = axes is None
         if axes is None:
             axes = new_figure(0.85 + 0.25 * len(rows)).add_subplot()
         smallest = 1.0
@@ -71,6 +80,7 @@ def figure_liquidation_probability(results: xr.Dataset, axes: Axes | None = None
                     bound_mark(axes, review.paths, at, appearance, name)
                     smallest = min(smallest, rarest(review.paths))
         _finish(axes, [row.name for row in rows], len(positions), smallest, review.horizon)
+        legend_above(axes, own=own)
         return figure_of(axes)
 
 
@@ -88,4 +98,3 @@ def _finish(axes: Axes, names: list[str], positions: int, smallest: float, horiz
     axes.axhline(positions - 0.33, color=MUTED, linewidth=0.6)
     axes.set_xlabel(f"probability of liquidation within {horizon}, %")
     axes.grid(visible=True, axis="x")
-    axes.legend(loc="lower center", bbox_to_anchor=(0.45, 1.0), ncols=4, columnspacing=1.6)

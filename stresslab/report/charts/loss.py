@@ -11,7 +11,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from stresslab.report.charts.marks import compact_money, figure_of, interval_mark, log_shares, percent_tick
+from stresslab.report.charts.marks import (
+    compact_money,
+    figure_of,
+    interval_mark,
+    legend_above,
+    log_shares,
+    percent_tick,
+)
 from stresslab.report.charts.panels import grid_of_panels
 from stresslab.report.formatting import Estimate, distinct
 from stresslab.report.review import ROWS, Review, label
@@ -39,6 +46,7 @@ def figure_loss_distribution(results: xr.Dataset, axes: Axes | None = None) -> F
     """
     review = Review(results)
     with style():
+        own = axes is None
         if axes is None:
             axes = new_figure(2.3).add_subplot()
         _exceedance(axes, review)
@@ -54,7 +62,7 @@ def figure_loss_distribution(results: xr.Dataset, axes: Axes | None = None) -> F
         axes.yaxis.set_major_formatter(FuncFormatter(percent_tick))
         axes.set_ylabel("paths that lose more, %")
         axes.set_xlabel(f"loss after {review.horizon}, {review.currency} (gains to the left of zero)")
-        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4, columnspacing=1.6)
+        legend_above(axes, own=own)
         return figure_of(axes)
 
 
@@ -75,6 +83,7 @@ def figure_loss_tail(results: xr.Dataset, axes: Axes | None = None) -> Figure:
     """
     review = Review(results)
     with style():
+        own = axes is None
         if axes is None:
             axes = new_figure(2.4).add_subplot()
         profile = np.array(review.labels("profile"))
@@ -97,12 +106,12 @@ def figure_loss_tail(results: xr.Dataset, axes: Axes | None = None) -> Figure:
                 )
         axes.axhline(1.0 - LEVEL, color=INK, linewidth=0.6)
         axes.set_yscale("log")
-        lowest = max(float((1.0 - profile[tail]).min()) * 0.8, 1e-6)
+        lowest = min(float((1.0 - profile[tail]).min()), 1.0 - LEVEL) * 0.8
         axes.set_ylim(lowest, 0.11)
         log_shares(axes.yaxis, lowest, 0.11)
         axes.set_ylabel("paths that lose more, % (log scale)")
         axes.set_xlabel(f"loss after {review.horizon}, {review.currency}")
-        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4, columnspacing=1.6)
+        legend_above(axes, own=own)
         return figure_of(axes)
 
 
@@ -141,7 +150,7 @@ def figure_losses_compared(results: xr.Dataset, axes: Sequence[Axes] | None = No
             names = distinct([label(name) for name in configurations], 18) if place == 0 else []
             one.set_yticks(range(len(configurations)), names or [""] * len(configurations))
             one.tick_params(axis="y", length=0)
-            one.xaxis.set_major_locator(MaxNLocator(3))
+            one.xaxis.set_major_locator(MaxNLocator(2))
             one.xaxis.set_major_formatter(FuncFormatter(compact_money))
             one.grid(visible=True, axis="both")
             one.set_xlabel(review.currency)

@@ -76,6 +76,15 @@ def formatted(axis: Axis, write: Callable[[float, object], str]) -> None:
     axis.set_major_formatter(FuncFormatter(write))
 
 
+def legend_above(axes: Axes, *, own: bool) -> None:
+    """A legend in one row above the frame; across the whole figure where it is our own, so that it is never cut."""
+    handles, names = axes.get_legend_handles_labels()
+    if own:
+        figure_of(axes).legend(handles, names, loc="outside upper center", ncols=len(names), columnspacing=1.5)
+    else:
+        axes.legend(handles, names, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(names), columnspacing=1.5)
+
+
 def figure_of(axes: Axes) -> Figure:
     """The figure that holds axes that were given."""
     figure = axes.get_figure(root=True)

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from stresslab.report.charts.marks import figure_of, percent_tick
+from stresslab.report.charts.marks import figure_of, legend_above, percent_tick
 from stresslab.report.charts.panels import grid_of_panels, only_below
 from stresslab.report.formatting import distinct
 from stresslab.report.review import CROSS, ISOLATED, ROWS, Review, label
@@ -34,6 +34,7 @@ def figure_account_survival(results: xr.Dataset, axes: Axes | None = None) -> Fi
     """
     review = Review(results)
     with style():
+        own = axes is None
         if axes is None:
             axes = new_figure(1.9).add_subplot()
         for configuration in review.charted:
@@ -42,7 +43,7 @@ def figure_account_survival(results: xr.Dataset, axes: Axes | None = None) -> Fi
         _finish(axes, review)
         axes.set_ylabel("no pool liquidated, % of paths")
         axes.set_xlabel("days from today")
-        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4, columnspacing=1.6)
+        legend_above(axes, own=own)
         return figure_of(axes)
 
 

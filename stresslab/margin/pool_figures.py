@@ -1,0 +1,125 @@
+"""Figures of the positions of one pool at the marks, under the rules of their contracts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from stresslab.book.book import Position
+from stresslab.margin.price_intervals import Leg, liquidation_value
+from stresslab.margin.rule_prices import bankruptcy_price, with_closing_fee
+from stresslab.venues import contracts
+from stresslab.venues.contracts import CONTRACTS, price_beside
+from stresslab.venues.rules.lines import RequirementLines
+from stresslab.venues.rules.margin_rules import requirement_lines
+
+
+def mark_of(position: Position) -> float:
+    """The mark price, or the entry price where the book states none."""
+    return position.entry_price if position.mark_price is None else position.mark_price
+
+
+def notional_at(position: Position, price: float) -> float:
+    """Absolute value of a position at a price, in the account's currency."""
+    symbol = position.symbol
+    return contracts.notional(position.quantity, price, symbol.contract, symbol.contract_size)
+
+
+def pnl_of(position: Position) -> float:
+    """Unrealized pnl at the mark, in the account's currency."""
+    symbol = position.symbol
+    return contracts.unrealized_pnl(
+        position.quantity, position.entry_price, mark_of(position), symbol.contract, symbol.contract_size
+    )
+
+
+def requirement_of(position: Position, members: Sequence[Position], collateral: float) -> tuple[float, float]:
+    """What the venue demands of a member of a pool at its mark.
+
+    Parameters
+    ----------
+    position : Position
+        The member.
+    members : sequence of Position
+        All of the pool, the member among them.
+    collateral : float
+        Money behind the pool.
+
+    Returns
+    -------
+    tuple of float
+        Maintenance margin, and the fee to close that counts in the trigger (0 for most venues).
+    """
+    value = _unit_value(position, mark_of(position))
+    margin = _lines(position).at(value)
+    return margin, _lines_with_fee(position, members, collateral).at(value) - margin
+
+
+def liquidation_price_of(position: Position, members: Sequence[Position], collateral: float) -> float | None:
+    """Mark of a member's symbol at which the pool is liquidated, all other marks still; None where there is none.
+
+    Members in one symbol move together, as in venues' formulas for both sides of a hedge. A closing fee at the
+    bankruptcy price is held still too: in a pool of several, that price of one depends on the pnl of the others.
+    """
+    moving, still = _apart(position, members)
+    legs = [_leg(other, position, members, collateral) for other in moving]
+    demanded = [sum(requirement_of(other, members, collateral)) for other in still]
+    available = math.fsum([collateral, *map(pnl_of, still), *(-amount for amount in demanded)])
+    today = _unit_value(position, mark_of(position))
+    value = liquidation_value(legs, available, today, position.symbol.rules.trigger)
+    return price_beside(value, today, position.symbol.contract)
+
+
+def bankruptcy_price_of(position: Position, members: Sequence[Position], collateral: float) -> float | None:
+    """Mark of a member's symbol at which the pool's equity is 0, all other marks still; None where there is none."""
+    moving, still = _apart(position, members)
+    equity_behind = math.fsum([collateral, *map(pnl_of, still)])
+    symbol = position.symbol
+    if len(moving) == 1:
+        return bankruptcy_price(
+            position.quantity,
+            position.entry_price,
+            equity_behind,
+            contract=symbol.contract,
+            contract_size=symbol.contract_size,
+        )
+    legs = [_leg(other, position, members, collateral) for other in moving]
+    slope = math.fsum(leg.exposure * leg.scale for leg in legs)
+    if slope == 0.0:
+        return None
+    level = math.fsum(leg.exposure * leg.entry_value for leg in legs)
+    today = _unit_value(position, mark_of(position))
+    return price_beside((level - equity_behind) / slope, today, symbol.contract)
+
+
+def _apart(position: Position, members: Sequence[Position]) -> tuple[list[Position], list[Position]]:
+    name = position.symbol.name
+    moving = [other for other in members if other.symbol.name == name]
+    return moving, [other for other in members if other.symbol.name != name]
+
+
+def _unit_value(position: Position, price: float) -> float:
+    return CONTRACTS[position.symbol.contract].unit_value(price)
+
+
+def _exposure(position: Position) -> float:
+    return contracts.exposure(position.quantity, position.symbol.contract, position.symbol.contract_size)
+
+
+def _leg(position: Position, reference: Position, members: Sequence[Position], collateral: float) -> Leg:
+    scale = _unit_value(position, mark_of(position)) / _unit_value(reference, mark_of(reference))
+    entry_value = _unit_value(position, position.entry_price)
+    return Leg(_exposure(position), entry_value, _lines_with_fee(position, members, collateral), scale)
+
+
+def _lines(position: Position) -> RequirementLines:
+    symbol = position.symbol
+    return requirement_lines(
+        position.quantity, position.entry_price, symbol.tiers, symbol.contract, symbol.contract_size, symbol.rules
+    )
+
+
+def _lines_with_fee(position: Position, members: Sequence[Position], collateral: float) -> RequirementLines:
+    behind = math.fsum([collateral, *(pnl_of(other) for other in members if other.id != position.id)])
+    entry_value = _unit_value(position, position.entry_price)
+    return with_closing_fee(_lines(position), _exposure(position), entry_value, behind, position.symbol.rules)

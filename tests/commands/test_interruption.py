@@ -1,0 +1,70 @@
+"""The first signal interrupts, repeated ones do not, and none falls into what must not be disturbed."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from stresslab.commands.interruption import interruptible
+
+BOTH = [signal.SIGINT, signal.SIGTERM]
+
+
+def send(number: signal.Signals) -> None:
+    os.kill(os.getpid(), number)
+
+
+@pytest.mark.parametrize("number", BOTH)
+def test_first_signal_interrupts_and_the_next_are_ignored(number):
+    before = [signal.getsignal(each) for each in BOTH]
+    steps = []
+    with pytest.raises(KeyboardInterrupt), interruptible():
+        try:
+            send(number)
+            steps.append("not reached")
+        finally:
+            # Cleaning up, while somebody presses Ctrl-C again and the scheduler insists.
+            for each in BOTH:
+                send(each)
+            steps.append("clean")
+    assert steps == ["clean"]
+    assert [signal.getsignal(each) for each in BOTH] == before
+
+
+@pytest.mark.parametrize("number", BOTH)
+def test_signal_waits_where_nothing_must_be_disturbed(number):
+    steps = []
+    with pytest.raises(KeyboardInterrupt), interruptible() as undisturbed:
+        with undisturbed():
+            send(number)
+            send(number)
+            steps.append("loaded")
+        steps.append("not reached")
+    assert steps == ["loaded"]
+
+
+def test_nothing_happens_without_a_signal():
+    before = [signal.getsignal(each) for each in BOTH]
+    with interruptible() as undisturbed:
+        with undisturbed():
+            pass
+        assert [signal.getsignal(each) for each in BOTH] != before
+    assert [signal.getsignal(each) for each in BOTH] == before
+
+
+def test_failure_inside_is_not_hidden_by_a_waiting_signal():
+    with pytest.raises(ImportError), interruptible() as undisturbed, undisturbed():
+        send(signal.SIGINT)
+        raise ImportError
+
+
+def test_signal_that_the_process_ignores_stays_ignored():
+    former = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with interruptible():
+            send(signal.SIGINT)
+            assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, former)
