@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from stresslab.book.policies import Policy
+
 
 @dataclass(frozen=True)
 class Pool:
@@ -36,8 +38,11 @@ class Configuration:
         Together they hold every position once.
     idle_cash : float
         Money of the wallet that no pool holds; counts in the account's value and is never at risk.
+    policies : tuple of Policy
+        What is done about its margin on the way; at most one of a kind.
     """
 
     name: str
     pools: tuple[Pool, ...]
     idle_cash: float
+    policies: tuple[Policy, ...] = ()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -17,19 +19,38 @@ def rows_of(values: Array, rows: tuple[int, ...]) -> Array:
     return values[np.array(rows, np.int32)]
 
 
+@dataclass(frozen=True)
+class PoolGroup:
+    """Some pools and the positions in them; stands in for a `Layout` where only these matter.
+
+    Parameters
+    ----------
+    position_assets : tuple of int
+        Asset of each position of the book.
+    several_pools : tuple of int
+        Places of the group's pools among all pools.
+    legs : tuple of int
+        Positions that are in one of them.
+    """
+
+    position_assets: tuple[int, ...]
+    several_pools: tuple[int, ...]
+    legs: tuple[int, ...]
+
+
 class Legs:
     """Positions with their rules, for the arithmetic of one step. Exists while a program is traced, and only then.
 
     Parameters
     ----------
-    layout, parameters : Layout, PoolParameters
+    layout, parameters : Layout or PoolGroup, PoolParameters
         The problem.
     every_position : bool
-        All positions, with one row of prices for each; by default those that some pool on several prices holds, with
-        one row of prices for each asset among them.
+        All positions, with one row of prices for each; by default the layout's legs, with one row of prices for each
+        asset among them.
     """
 
-    def __init__(self, layout: Layout, parameters: PoolParameters, *, every_position: bool = False) -> None:
+    def __init__(self, layout: Layout | PoolGroup, parameters: PoolParameters, *, every_position: bool = False) -> None:
         legs = tuple(range(len(layout.position_assets))) if every_position else layout.legs
         used = [layout.position_assets[leg] for leg in legs]
         self.assets = tuple(used) if every_position else tuple(dict.fromkeys(used))
@@ -58,7 +79,11 @@ class Legs:
 
     def pnl(self, price_ratio: Array) -> Array:
         """Unrealized pnl at price ratios, [leg, path], signed (METHODS M1)."""
-        return self.pnl_today + self.side * self.value * (rows_of(price_ratio, self.asset_of_leg) - 1.0)
+        return self.pnl_at(rows_of(price_ratio, self.asset_of_leg))
+
+    def pnl_at(self, price_ratio: Array) -> Array:
+        """Unrealized pnl where every leg has a price ratio of its own, [leg, path]."""
+        return self.pnl_today + self.side * self.value * (price_ratio - 1.0)
 
     def requirement(self, notional: Array) -> Array:
         """Maintenance margin: the largest of the tiers' lines (METHODS M3)."""

@@ -197,6 +197,7 @@ def build_problem(
     )
     collaterals = np.array([collateral for _, collateral in stakes], dtype=np.float64)
     membership = np.array([[position in pool for position in range(len(book.positions))] for pool in pools], np.float64)
+    membership = membership.reshape(len(pools), len(book.positions))
     parameters = PoolParameters(
         **_position_arrays(book),
         membership=_single(membership),

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stresslab.market.funding import FundingSpecification
+
 
 @dataclass(frozen=True)
 class MarketSpecification:
@@ -29,6 +31,8 @@ class MarketSpecification:
         Correlation of the Gaussian core, [asset, asset], symmetric positive semidefinite, unit diagonal.
     extra : dict
         The model's own parameters beyond these, by name; checked against the model's table of parameters.
+    funding : FundingSpecification or None
+        None where no funding is paid.
     """
 
     model: str
@@ -38,3 +42,4 @@ class MarketSpecification:
     drifts: NDArray[np.float64]
     correlation: NDArray[np.float64]
     extra: dict[str, Any]
+    funding: FundingSpecification | None = None

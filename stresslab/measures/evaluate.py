@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stresslab.book.configuration import Configuration
+from stresslab.margin.ledger_lines import LINES
 from stresslab.measures.account import AccountPaths, differences, mean_with_bounds, quantile_differences
 from stresslab.measures.intervals import curve_band, paired_difference, quantile_ranks, wilson
 from stresslab.measures.tails import tail
@@ -78,7 +79,7 @@ def evaluate(outcomes: Outcomes, configurations: Sequence[Configuration], axes: 
     outcomes : Outcomes
         Per path.
     configurations : sequence of Configuration
-        In the order of ``outcomes.problem.configuration_stakes``; the first is the one that others are compared with.
+        In the order of ``outcomes.configuration_stakes``; the first is the one that others are compared with.
     axes : Axes
         What the arrays stand along.
 
@@ -99,16 +100,15 @@ def evaluate(outcomes: Outcomes, configurations: Sequence[Configuration], axes: 
         )
     arrays: Arrays = {}
     accounts = []
-    for row, (configuration, stakes) in enumerate(
-        zip(configurations, outcomes.problem.configuration_stakes, strict=True)
-    ):
+    for row, (configuration, stakes) in enumerate(zip(configurations, outcomes.configuration_stakes, strict=True)):
         for pool, stake in zip(configuration.pools, stakes, strict=True):
             column = axes.pools.index(pool.name)
             for name, value in _pool(outcomes, stake, axes, valid).items():
                 _place(arrays, name, (len(configurations), len(axes.pools)), (row, column), value)
         paths = _account_paths(outcomes, configuration, stakes, valid)
         accounts.append(paths)
-        for name, value in _account(paths, outcomes.step, axes).items():
+        ledger = _ledger(outcomes, row, valid, axes) if outcomes.accounts else {}
+        for name, value in (_account(paths, outcomes.step, axes) | ledger).items():
             _place(arrays, name, (len(configurations),), (row,), value)
     _place_differences(arrays, accounts, configurations, axes)
     _place_pool_differences(arrays, outcomes, configurations, axes, valid)
@@ -151,7 +151,7 @@ def _place_pool_differences(
     """Each pool's probability less that of the first configuration's pool of the same name, where it has one."""
     stake_of = [
         {pool.name: stake for pool, stake in zip(configuration.pools, stakes, strict=True)}
-        for configuration, stakes in zip(configurations, outcomes.problem.configuration_stakes, strict=True)
+        for configuration, stakes in zip(configurations, outcomes.configuration_stakes, strict=True)
     ]
     liquidated = (outcomes.liquidation_step <= outcomes.steps)[:, valid]
     shape = (len(configurations), len(axes.pools))
@@ -186,7 +186,7 @@ def _survival(name: str, liquidation_step: NDArray[np.int32], steps: NDArray[np.
 
 
 def _pool(outcomes: Outcomes, stake: int, axes: Axes, valid: NDArray[np.bool_]) -> dict[str, object]:
-    problem, steps = outcomes.problem, outcomes.steps
+    steps = outcomes.steps
     liquidation_step = outcomes.liquidation_step[stake][valid]
     liquidated = liquidation_step <= steps
     values = _probability("liquidation_probability", liquidated)
@@ -195,7 +195,7 @@ def _pool(outcomes: Outcomes, stake: int, axes: Axes, valid: NDArray[np.bool_]) 
         values |= _probability(f"liquidation_probability_{day}d", within)
     values |= _survival("survival", liquidation_step, np.round(axes.times / outcomes.step))
 
-    required = np.sort(outcomes.required_collateral[problem.layout.stake_pools[stake]][valid])
+    required = np.sort(outcomes.required_collateral[outcomes.stake_pools[stake]][valid])
     values |= _quantiles("required_collateral", required, axes.quantiles)
     values["required_collateral_profile"] = _profile(required, axes.profile)
     values["liquidation_time"] = _times(liquidation_step, axes.quantiles, outcomes)
@@ -271,6 +271,18 @@ def _account_paths(
         loss=-outcomes.profit[rows][:, valid].sum(axis=0, dtype=np.float64),
         steps=outcomes.steps,
     )
+
+
+def _ledger(outcomes: Outcomes, configuration: int, valid: NDArray[np.bool_], axes: Axes) -> dict[str, object]:
+    """Mean of every line of an account's ledger, and what was moved in; missing for a configuration that keeps none."""
+    lines = np.full((outcomes.ledger.shape[1], 3), np.nan)
+    moved = np.full(np.count_nonzero(valid), np.nan)
+    if configuration in outcomes.accounts:
+        ledger = outcomes.ledger[outcomes.accounts.index(configuration)][:, valid]
+        lines[:] = [mean_with_bounds(line.astype(np.float64)) for line in ledger]
+        moved[:] = np.sort(ledger[LINES.index("transfers")])
+    means = dict(zip(("expected_ledger", "expected_ledger_lower", "expected_ledger_upper"), lines.T, strict=True))
+    return means | _quantiles("transfers_quantile", moved, axes.quantiles)
 
 
 def _account(paths: AccountPaths, step: float, axes: Axes) -> dict[str, object]:

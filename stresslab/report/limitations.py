@@ -46,12 +46,7 @@ def limitations(review: Review) -> list[Limitation]:
             "Intervals are too narrow; the estimates may lie on either side.",
             "either way",
         ),
-        Limitation(
-            "Funding is not simulated",
-            "No funding payment is made or received over the horizon.",
-            "Understates risk where the book pays funding, overstates it where it receives.",
-            "either way",
-        ),
+        _funding(review),
         Limitation(
             "One price",
             "The mark price moves with the price of the underlying: index, mark and last price do not part, and the "
@@ -60,12 +55,7 @@ def limitations(review: Review) -> list[Limitation]:
             "Understates risk from gaps between venues and from a moving basis.",
         ),
         _liquidation(review),
-        Limitation(
-            "Nothing acts before liquidation",
-            "No top-up, stop, transfer between pools or change of positions; the book stands still until the horizon.",
-            "Overstates liquidation where the desk would act in time; the cash for it is not counted either.",
-            "overstates",
-        ),
+        _acting(review),
         Limitation(
             "Collateral at par",
             f"Collateral is held in {review.currency} and keeps its value; no haircut and no depeg.",
@@ -81,6 +71,42 @@ def limitations(review: Review) -> list[Limitation]:
         _sampling(review),
         _grid(review),
     ]
+
+
+def _acting(review: Review) -> Limitation:
+    configurations = json.loads(review.results.attrs["resolved_scenario"])["configurations"]
+    acting = [each["name"] for each in configurations if each["policies"]]
+    if not acting:
+        return Limitation(
+            "Nothing acts before liquidation",
+            "No top-up, stop, transfer between pools or change of positions; the book stands still until the horizon.",
+            "Overstates liquidation where the desk would act in time; the cash for it is not counted either.",
+            "overstates",
+        )
+    return Limitation(
+        "Policies always work",
+        f"{count(len(acting))} of the configurations have a top-up. It sees margin at the end of every step and never "
+        "fails; in the other configurations nothing acts before liquidation.",
+        "Understates liquidation where the desk answers late or not at all, and at coarse steps overstates it.",
+        "either way",
+    )
+
+
+def _funding(review: Review) -> Limitation:
+    funding = json.loads(review.results.attrs["resolved_scenario"])["market"]["funding"]
+    if funding is None:
+        return Limitation(
+            "Funding is not simulated",
+            "No funding payment is made or received over the horizon.",
+            "Understates risk where the book pays funding, overstates it where it receives.",
+            "either way",
+        )
+    return Limitation(
+        "Funding follows a model",
+        f"Funding is settled every {24 * funding['interval']:g} h out of each pool's collateral, at a rate whose "
+        "premium reverts to its mean and starts there.",
+        "Understates risk where premiums stay extreme for longer than the model's half-life.",
+    )
 
 
 def _prices(review: Review) -> list[Limitation]:

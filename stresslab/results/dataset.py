@@ -12,6 +12,7 @@ import xarray as xr
 
 import stresslab
 from stresslab.margin.explanation import explain
+from stresslab.margin.ledger_lines import LINES
 from stresslab.measures.evaluate import Arrays, Axes, axes_of, evaluate
 from stresslab.results.variables import LEVELS, PROFILE, QUANTILES, REVIEW_DAYS, VARIABLES, Variable, companions
 from stresslab.scenario.resolution import identity, resolved
@@ -19,6 +20,7 @@ from stresslab.scenario.scenario import Scenario
 from stresslab.simulation.outcomes import Outcomes
 
 SCHEMA = 1
+_OF_ACCOUNTS = ("expected_ledger", "transfers_quantile")
 # What the digits of a result depend on.
 _LIBRARIES = ("jax", "jaxlib", "numpy", "scipy", "xarray")
 
@@ -58,8 +60,9 @@ def _variables(values: dict[str, Any], currency: str) -> list[tuple[str, tuple[t
     units = {"money": currency, "price": f"{currency} per unit", "quantity": "base units"}
     for row in VARIABLES.values():
         if row.name not in values:
-            # The probabilities at days beyond the horizon, or inside a step, are all that a run may lack.
-            assert row.name.endswith(tuple(f"_{day}d" for day in REVIEW_DAYS)), row.name
+            # A run may lack the probabilities at days beyond the horizon, or inside a step, and the ledger if nothing
+            # acts on any account.
+            assert row.name.endswith(tuple(f"_{day}d" for day in REVIEW_DAYS)) or row.name in _OF_ACCOUNTS, row.name
             continue
         for name in (row.name, *companions(row)):
             attributes = {"long_name": _long_name(row, name), "sign": row.sign}
@@ -82,6 +85,7 @@ def _coordinates(scenario: Scenario, axes: Axes) -> dict[str, Any]:
         "configuration": [configuration.name for configuration in scenario.configurations],
         "pool": list(axes.pools),
         "position": [position.id for position in scenario.book.positions],
+        "ledger_line": list(LINES),
         "asset": list(scenario.market.assets),
         "other_asset": list(scenario.market.assets),
         "time": ("time", axes.times, {"units": "day", "long_name": "Time from today"}),

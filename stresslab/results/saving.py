@@ -98,7 +98,7 @@ def outcomes_dataset(scenario: Scenario, outcomes: Outcomes) -> xr.Dataset:
         for name in ("liquidation_time", "profit", "insurance_draw", "required_collateral")
     }
     for row, (configuration, stakes) in enumerate(
-        zip(scenario.configurations, outcomes.problem.configuration_stakes, strict=True)
+        zip(scenario.configurations, outcomes.configuration_stakes, strict=True)
     ):
         for pool, stake in zip(configuration.pools, stakes, strict=True):
             at = row, pools.index(pool.name)
@@ -106,7 +106,7 @@ def outcomes_dataset(scenario: Scenario, outcomes: Outcomes) -> xr.Dataset:
             arrays["liquidation_time"][at] = np.where(step <= outcomes.steps, step * outcomes.step, np.nan)
             arrays["profit"][at] = outcomes.profit[stake]
             arrays["insurance_draw"][at] = outcomes.insurance_draw[stake]
-            arrays["required_collateral"][at] = outcomes.required_collateral[outcomes.problem.layout.stake_pools[stake]]
+            arrays["required_collateral"][at] = outcomes.required_collateral[outcomes.stake_pools[stake]]
     currency = scenario.book.currency
     dims = ("configuration", "pool", "path")
     price = scenario.market.start_prices[:, None] * np.exp(outcomes.log_price.astype(np.float64))

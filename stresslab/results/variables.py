@@ -158,6 +158,23 @@ def _estimates() -> list[Variable]:
             "expected_pnl", _CONFIGURATION, "money", "positive = gain", "Mean change of the account's value.", _NORMAL
         ),
         Variable(
+            "expected_ledger",
+            ("configuration", "ledger_line"),
+            "money",
+            "positive = raises equity",
+            "Mean sum of a line of the account's ledger over the horizon; missing where nothing acts on the account.",
+            _NORMAL,
+        ),
+        Variable(
+            "transfers_quantile",
+            ("configuration", "quantile"),
+            "money",
+            "positive = moved in",
+            "Money moved in from outside the wallet that is not exceeded with this probability; missing where nothing "
+            "acts on the account.",
+            _ORDER,
+        ),
+        Variable(
             "expected_liquidation_loss",
             _POOL,
             "money",

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from stresslab.book.book import Book
 from stresslab.book.configuration import Configuration, Pool
-from stresslab.book.configurations import CROSS, STANDARD, configuration
+from stresslab.book.configurations import CROSS, STANDARD, configuration, standard_configurations
+from stresslab.book.policies import Policy
 from stresslab.book.reading import BookDraft
 from stresslab.book.wallet import ROUNDING, initial_margin, leverage_problem, money
 from stresslab.documents.findings import Document, Findings
@@ -18,9 +21,35 @@ from stresslab.scenario.tables import ConfigurationTable, PoolTable
 PlacedPool = tuple[KeyPath, Pool]
 
 
+@dataclass(frozen=True)
+class ReadConfiguration:
+    """A configuration of the file, before it meets the marked book.
+
+    Parameters
+    ----------
+    name : str
+        Its name.
+    pools : list of (path, Pool)
+        Those without a fault.
+    like : str or None
+        Configuration whose pools it takes instead.
+    policies : tuple of Policy
+        What acts on it.
+    """
+
+    name: str
+    pools: list[PlacedPool]
+    like: str | None
+    policies: tuple[Policy, ...]
+
+
 def read_configurations(
-    document: Document, at: KeyPath, draft: BookDraft | None, findings: Findings
-) -> list[tuple[str, list[PlacedPool]]]:
+    document: Document,
+    at: KeyPath,
+    draft: BookDraft | None,
+    policies: Mapping[str, Policy | None],
+    findings: Findings,
+) -> list[ReadConfiguration]:
     """Check the list ``[[configuration]]`` against the book.
 
     Parameters
@@ -29,13 +58,15 @@ def read_configurations(
         The scenario and its list.
     draft : BookDraft or None
         The book as far as it could be read; without one, pools are checked by themselves.
+    policies : mapping of str to Policy or None
+        The scenario's, by name; None where one has faults.
     findings : Findings
         Takes the faults.
 
     Returns
     -------
-    list of (str, list of (path, Pool))
-        Names and pools without a fault.
+    list of ReadConfiguration
+        In the order of the file.
     """
     if at[0] not in document.data:
         return []
@@ -51,9 +82,55 @@ def read_configurations(
             _check_name(document, name_at, name, names, findings)
         pools_at = (*path, key_meant(raw, "pools", known))
         pools = _pools(document, pools_at, draft, findings) if pools_at[-1] in raw else []
+        like_at = (*path, key_meant(raw, "like", known))
+        _check_like(document, path, like_at, pools_at[-1] in raw, [*STANDARD, *names], name, findings)
         if table is not None:
-            read.append((table.name, pools))
+            acting = _policies(document, (*path, "policies"), table.policies, policies, findings)
+            read.append(ReadConfiguration(table.name, pools, table.like, acting))
     return read
+
+
+def _check_like(
+    document: Document,
+    at: KeyPath,
+    like_at: KeyPath,
+    has_pools: bool,
+    known: list[str],
+    name: object,
+    findings: Findings,
+) -> None:
+    like = document.at(like_at)
+    if like is None and not has_pools:
+        example = '[{ name = "majors", positions = ["btc-long", "eth-short"], collateral = 120000 }]'
+        remedy = f'add pools = {example} to [[configuration]], or like = "as_booked"'
+        findings.fault(document, at, "the key `pools` is missing", remedy)
+    elif like is not None and has_pools:
+        findings.fault(document, like_at, "the configuration has pools of its own and takes others", "keep one of them")
+    elif isinstance(like, str) and (like not in known or like == name):
+        others = [other for other in known if other != name]
+        problem = f"no configuration {shown(like)} stands before this one"
+        findings.fault(document, like_at, problem, suggestion(like, others, "configurations"))
+
+
+def _policies(
+    document: Document,
+    at: KeyPath,
+    wanted: list[str],
+    policies: Mapping[str, Policy | None],
+    findings: Findings,
+) -> tuple[Policy, ...]:
+    found: dict[type, Policy] = {}
+    for index, name in enumerate(wanted):
+        policy = policies.get(name)
+        if name not in policies:
+            remedy = suggestion(name, policies, "policies") if policies else "add it as [[policy]]"
+            findings.fault(document, (*at, index), f"there is no policy {shown(name)}", remedy)
+        elif policy is not None and type(policy) in found:
+            problem = f"{shown(found[type(policy)].name)} and {shown(name)} are of one kind"
+            findings.fault(document, (*at, index), problem, "switch on one of them")
+        elif policy is not None:
+            found[type(policy)] = policy
+    return tuple(found.values())
 
 
 def _check_name(document: Document, at: KeyPath, name: str, names: dict[str, int], findings: Findings) -> None:
@@ -162,6 +239,13 @@ def _check_rest(
         findings.fault(document, at, problem, "lower the pools' collateral, or name every position")
 
 
-def build_configurations(book: Book, read: list[tuple[str, list[PlacedPool]]]) -> tuple[Configuration, ...]:
-    """Configurations of a marked book from pools that were checked."""
-    return tuple(configuration(book, name, [pool for _, pool in pools]) for name, pools in read)
+def build_configurations(book: Book, read: list[ReadConfiguration]) -> tuple[Configuration, ...]:
+    """Configurations of a marked book from pools and policies that were checked."""
+    built = {each.name: each for each in standard_configurations(book)}
+    for each in read:
+        if each.like is None:
+            made = configuration(book, each.name, [pool for _, pool in each.pools])
+        else:
+            made = replace(built[each.like], name=each.name)
+        built[each.name] = replace(made, policies=each.policies)
+    return tuple(built[each.name] for each in read)

@@ -28,8 +28,10 @@ from stresslab.documents.reading import (
     open_document,
     reference_at,
 )
-from stresslab.scenario.configuration_reading import PlacedPool, build_configurations, read_configurations
+from stresslab.scenario.configuration_reading import ReadConfiguration, build_configurations, read_configurations
+from stresslab.scenario.funding_reading import read_funding
 from stresslab.scenario.market_reading import complete_market, read_market
+from stresslab.scenario.policy_reading import read_policies
 from stresslab.scenario.scenario import Scenario
 from stresslab.scenario.start_prices import start_prices
 from stresslab.scenario.tables import Paths, ScenarioFile, Seed
@@ -92,13 +94,19 @@ def scenario_from(
     grid = read_time_grid(document, findings)
     if grid is not None and market is not None and market.model is not None:
         check_model_step(document, market.model, grid, findings)
-    read = read_configurations(document, (key_meant(document.data, "configuration", known),), draft, findings)
+    policies = read_policies(document, (key_meant(document.data, "policy", known),), findings)
+    read = read_configurations(document, (key_meant(document.data, "configuration", known),), draft, policies, findings)
     _check_analysis(document, (key_meant(document.data, "analysis", known),), findings)
     if draft is None or market is None:
         return None
     _check_simulable(draft, findings)
     starts, positions = start_prices(document, market.prices, draft, findings)
     specification = complete_market(market, starts, findings) if starts else None
+    funding_at = (*market.at, "funding")
+    if document.at(funding_at) is not None and starts and grid is not None:
+        interval = None if draft.book is None else draft.book.venue.funding_interval
+        funding = read_funding(document, funding_at, list(starts), interval, grid.step, findings)
+        specification = None if specification is None else replace(specification, funding=funding)
     if not document.sound or len(findings.faults) > before or head is None or grid is None:
         return None
     if specification is None or draft.book is None:
@@ -172,12 +180,12 @@ def _warn_of_liquidated_pools(
     draft: BookDraft,
     book: Book,
     configurations: tuple[Configuration, ...],
-    read: list[tuple[str, list[PlacedPool]]],
+    read: list[ReadConfiguration],
     findings: Findings,
 ) -> None:
     """A pool without surplus today is liquidated at once: no fault, but worth a warning (DESIGN 8)."""
-    places = {pool: path for _, pools in read for path, pool in pools}
-    named = {name for name, _ in read}
+    places = {pool: path for each in read for path, pool in each.pools}
+    named = {each.name for each in read}
     seen = set()
     for configuration in configurations:
         for pool in configuration.pools:

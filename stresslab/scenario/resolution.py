@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from typing import Any
+
+import numpy as np
 
 from stresslab.book.book import Book, Position
 from stresslab.book.configuration import Configuration
+from stresslab.market.funding import FundingSpecification
 from stresslab.market.specification import MarketSpecification
 from stresslab.scenario.scenario import Scenario
 from stresslab.venues.pack import RulePack, Symbol
@@ -56,7 +60,14 @@ def _market(market: MarketSpecification) -> dict[str, Any]:
         "drifts": market.drifts.tolist(),
         "correlation": market.correlation.tolist(),
         "parameters": dict(market.extra),
+        "funding": None if market.funding is None else _funding(market.funding),
     }
+
+
+def _funding(funding: FundingSpecification) -> dict[str, Any]:
+    figures = {key: value.tolist() if isinstance(value, np.ndarray) else value for key, value in vars(funding).items()}
+    # JSON has no infinity: no cap is null.
+    return figures | {"cap": funding.cap if math.isfinite(funding.cap) else None}
 
 
 def _book(book: Book) -> dict[str, Any]:
@@ -113,4 +124,10 @@ def _configuration(configuration: Configuration, book: Book) -> dict[str, Any]:
         }
         for pool in configuration.pools
     ]
-    return {"name": configuration.name, "pools": pools, "idle_cash": configuration.idle_cash}
+    policies = [{"kind": type(policy).__name__, **vars(policy)} for policy in configuration.policies]
+    return {
+        "name": configuration.name,
+        "pools": pools,
+        "idle_cash": configuration.idle_cash,
+        "policies": policies,
+    }

@@ -9,6 +9,8 @@ from pydantic import BaseModel, Field, SkipValidation
 from stresslab.documents.fields import TABLE, Drift, Duration, Money, Name, PathText, Price, SchemaNumber, Volatility
 from stresslab.market.correlation import CorrelationTable
 from stresslab.market.models import MODELS
+from stresslab.scenario.funding_reading import FundingTable
+from stresslab.scenario.policy_reading import TopUpTable
 
 MOST_PATHS = 1_000_000_000
 LARGEST_SEED = 2**63 - 1
@@ -49,6 +51,9 @@ class MarketTable(BaseModel):
             examples=["binance-spot-eight-2024-06"],
         ),
     ] = None
+    funding: SkipValidation[FundingTable | None] = Field(
+        default=None, description="Funding payments; without this table none are made."
+    )
     assets: SkipValidation[dict[str, AssetTable]] = Field(
         default={}, description="Figures by asset; beside a calibration they take its figures' place."
     )
@@ -76,11 +81,18 @@ class ConfigurationTable(BaseModel):
     pools: Annotated[
         SkipValidation[list[PoolTable]],
         Field(
-            description="The pools, at least one.",
+            description="The pools, at least one; needed without `like`.",
             examples=[[{"name": "majors", "positions": ["btc-long", "eth-short"], "collateral": 120_000}]],
             json_schema_extra={"minItems": 1},
         ),
-    ]
+    ] = []
+    like: Annotated[
+        Name | None,
+        Field(description="Instead of pools: the configuration whose pools it takes.", examples=["as_booked"]),
+    ] = None
+    policies: Annotated[
+        list[Name], Field(description="Names of the policies that act on it.", examples=[["desk reserve"]])
+    ] = []
 
 
 class ScenarioFile(BaseModel):
@@ -99,6 +111,9 @@ class ScenarioFile(BaseModel):
     market: SkipValidation[MarketTable]
     configuration: SkipValidation[list[ConfigurationTable]] = Field(
         default=[], description="Further configurations beside as_booked, all_isolated and all_cross."
+    )
+    policy: SkipValidation[list[TopUpTable]] = Field(
+        default=[], description="Policies that configurations switch on by name."
     )
     analysis: SkipValidation[dict[str, Any]] = Field(
         default={},

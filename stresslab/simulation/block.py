@@ -10,10 +10,14 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
-from stresslab.margin import pool_engine
+from stresslab.margin import account_engine, pool_engine
+from stresslab.margin.account_engine import AccountOutcome
+from stresslab.margin.account_problem import AccountLayout, AccountParameters
+from stresslab.margin.crossings import inside_of_step
 from stresslab.margin.pool_engine import Outcome
 from stresslab.margin.problem import Layout, PoolParameters
 from stresslab.market import noise
+from stresslab.market.funding import Funding
 
 # Chosen by measurement: a block of this many paths stays in the cache. It belongs to a run's identity.
 BLOCK_WIDTH = 1024
@@ -45,10 +49,16 @@ class Grid(NamedTuple):
 
 
 class Streams(NamedTuple):
-    """Keys of all draws, uint32, [stream, 2]: the process's own, and one for each pool on several prices."""
+    """Keys of all draws, uint32, [stream, 2]: the process's own, and one for each pool on several prices.
+
+    Those of pools in the pool engine and in the account engine stand apart; a pool in both has the same key in both.
+    The premiums of funding have keys where funding is paid.
+    """
 
     process: Array
     pools: Array
+    accounts: Array | None = None
+    funding: Array | None = None
 
 
 class BlockResult(NamedTuple):
@@ -59,14 +69,18 @@ class BlockResult(NamedTuple):
     outcome : Outcome
         Per path.
     ratio_bins : jax.Array
-        Number of the bin that holds the margin ratio, [snapshot, stake, path], uint8: how many edges lie below it.
+        Number of the bin that holds the margin ratio, [snapshot, stake, path], uint8: how many edges lie below it. The
+        pools of the accounts come after the pool engine's stakes.
+    accounts : tuple of AccountOutcome
+        Per path, for each account.
     """
 
     outcome: Outcome
     ratio_bins: Array
+    accounts: tuple[AccountOutcome, ...]
 
 
-@partial(jax.jit, static_argnames=("layout",), compiler_options=_COMPILER_OPTIONS)
+@partial(jax.jit, static_argnames=("layout", "account_layouts"), compiler_options=_COMPILER_OPTIONS)
 def simulate_block(
     layout: Layout,
     parameters: PoolParameters,
@@ -74,40 +88,79 @@ def simulate_block(
     streams: Streams,
     grid: Grid,
     first_path: Array,
+    accounts: tuple[AccountParameters, ...] = (),
+    funding: Funding | None = None,
+    *,
+    account_layouts: tuple[AccountLayout, ...] = (),
 ) -> BlockResult:
     """Simulate paths ``first_path`` to ``first_path + BLOCK_WIDTH - 1``.
 
     Parameters
     ----------
     layout, parameters : Layout, PoolParameters
-        The margin problem.
+        The margin problem of the configurations on which nothing acts.
     process : pytree
         The market, see `stresslab.market.process`.
     streams, grid : Streams, Grid
         Draws and steps.
     first_path : jax.Array
         uint32 scalar.
+    accounts, account_layouts : tuple of AccountParameters, tuple of AccountLayout
+        The configurations that the account engine takes, on the same paths.
+    funding : Funding, optional
+        Where funding is paid; it reaches the accounts alone.
     """
     path = first_path + jnp.arange(BLOCK_WIDTH, dtype=jnp.uint32)
+    problems = tuple(zip(account_layouts, accounts, strict=True))
 
-    def step(index: Array, carry: tuple[Any, pool_engine.Account]) -> tuple[Any, pool_engine.Account]:
-        state, account = carry
+    def step(index: Array, carry: Any) -> Any:
+        state, premium, account, histories = carry
         counter = noise.Counter(path, index.astype(jnp.uint32))
         draws = process.draw(streams.process, counter)
         state, market = process.step(state, draws, grid.dt)
         pool_bridge = noise.uniform(noise.words(streams.pools, counter)[0])
-        return state, pool_engine.step(layout, parameters, account, market, draws.bridge, pool_bridge)
+        account = pool_engine.step(layout, parameters, account, market, draws.bridge, pool_bridge)
+        if problems:
+            assert streams.accounts is not None, "accounts come with keys for their pools"
+            inside = inside_of_step(market, draws.bridge)
+            bridge = noise.uniform(noise.words(streams.accounts, counter)[0])
+            payment = None
+            if funding is not None:
+                assert streams.funding is not None, "funding comes with keys for its premiums"
+                premium = funding.step(premium, market, streams.funding, counter)
+                settles = (index + 1) % funding.interval == 0
+                payment = account_engine.Funding(settles, funding.rate(premium))
+            histories = tuple(
+                account_engine.step(*problem, history, market, inside, bridge, index + 1, payment)
+                for problem, history in zip(problems, histories, strict=True)
+            )
+        return state, premium, account, histories
 
     def snapshot(carry: Any, bounds: tuple[Array, Array]) -> tuple[Any, Array]:
-        state, account = lax.fori_loop(bounds[0], bounds[1], step, carry)
-        ratios = pool_engine.margin_ratios(layout, parameters, account, process.log_price(state), bounds[1])
-        bins = jnp.ceil(jnp.log(ratios) / _BIN_WIDTH)
-        return (state, account), jnp.clip(bins, 0, RATIO_BINS - 1).astype(jnp.uint8)
+        state, premium, account, histories = lax.fori_loop(bounds[0], bounds[1], step, carry)
+        prices = process.log_price(state)
+        ratios = [pool_engine.margin_ratios(layout, parameters, account, prices, bounds[1])]
+        ratios += [
+            account_engine.margin_ratios(*problem, history, prices)
+            for problem, history in zip(problems, histories, strict=True)
+        ]
+        bins = jnp.ceil(jnp.log(jnp.concatenate(ratios)) / _BIN_WIDTH)
+        return (state, premium, account, histories), jnp.clip(bins, 0, RATIO_BINS - 1).astype(jnp.uint8)
 
     state = process.init(BLOCK_WIDTH)
+    premium = None if funding is None else funding.init(BLOCK_WIDTH)
     account = pool_engine.init(layout, parameters, BLOCK_WIDTH)
+    histories = tuple(account_engine.init(*problem, BLOCK_WIDTH) for problem in problems)
     starts = jnp.concatenate([jnp.zeros(1, jnp.int32), grid.snapshots[:-1]])
-    (state, account), bins = lax.scan(snapshot, (state, account), (starts, grid.snapshots))
+    (state, _, account, histories), bins = lax.scan(
+        snapshot, (state, premium, account, histories), (starts, grid.snapshots)
+    )
+    prices, steps = process.log_price(state), grid.snapshots[-1]
     return BlockResult(
-        pool_engine.finalize(layout, parameters, account, process.log_price(state), grid.snapshots[-1]), bins
+        pool_engine.finalize(layout, parameters, account, prices, steps),
+        bins,
+        tuple(
+            account_engine.finalize(*problem, history, prices, steps)
+            for problem, history in zip(problems, histories, strict=True)
+        ),
     )

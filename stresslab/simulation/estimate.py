@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from stresslab.margin.ledger_lines import LINES
 from stresslab.margin.problem import build_problem
 from stresslab.scenario.scenario import Scenario
 from stresslab.simulation.run import simulate
@@ -122,4 +123,8 @@ def _bytes_a_path(scenario: Scenario) -> int:
     problem = build_problem(scenario.book, scenario.configurations, scenario.market.assets)
     # As `Outcomes` holds them: four bytes a figure, three figures a stake, and one byte for a failure.
     figures = len(problem.pools) + 3 * len(problem.collaterals) + len(scenario.market.assets)
+    # A configuration that the account engine takes shares nothing: four figures a pool, its ledger, and the rounding.
+    for each in scenario.configurations:
+        if scenario.market.funding is not None or each.policies:
+            figures += 4 * len(each.pools) + len(LINES) + 1
     return (4 * figures + 1) * _EVALUATION_COPIES

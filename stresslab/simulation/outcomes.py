@@ -14,10 +14,19 @@ from stresslab.margin.problem import Problem
 class Outcomes:
     """What became of every pool and stake on every path, in the order of the paths.
 
+    The pools of configurations that the account engine took follow those of the pool engine, each with a stake of its
+    own.
+
     Parameters
     ----------
     problem : Problem
-        Which pools and stakes the rows stand for, and which stake each configuration's pools are.
+        The pools and stakes of the pool engine, which the first rows stand for.
+    configuration_stakes : tuple of tuple of int
+        For each configuration the stake behind each of its pools, in the configuration's order.
+    stake_pools : tuple of int
+        Pool of each stake.
+    accounts : tuple of int
+        Configurations that the account engine took.
     steps : int
         Steps of the run.
     step : float
@@ -32,6 +41,10 @@ class Outcomes:
         Change of the stake's value to the horizon, [stake, path], signed, in the account's currency.
     insurance_draw : numpy.ndarray
         What was missing below zero at liquidation, [stake, path], not negative.
+    ledger : numpy.ndarray
+        Sums of the ledger's lines (`stresslab.margin.ledger`) over the pools of each account, [account, line, path].
+    ledger_drift : numpy.ndarray
+        Largest rounding of any pool of the account, change of equity less the sum of the lines, [account, path].
     log_price : numpy.ndarray
         Log of price over start price at the horizon, [asset, path].
     failed : numpy.ndarray
@@ -47,6 +60,9 @@ class Outcomes:
     """
 
     problem: Problem
+    configuration_stakes: tuple[tuple[int, ...], ...]
+    stake_pools: tuple[int, ...]
+    accounts: tuple[int, ...]
     steps: int
     step: float
     snapshots: NDArray[np.int32]
@@ -54,6 +70,8 @@ class Outcomes:
     liquidation_step: NDArray[np.int32]
     profit: NDArray[np.float32]
     insurance_draw: NDArray[np.float32]
+    ledger: NDArray[np.float32]
+    ledger_drift: NDArray[np.float32]
     log_price: NDArray[np.float32]
     failed: NDArray[np.bool_]
     ratio_edges: NDArray[np.float32]

@@ -14,13 +14,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stresslab.margin.account_problem import AccountProblem, build_accounts
+from stresslab.margin.ledger_lines import LINES
 from stresslab.margin.problem import Bridge, Problem, build_problem
 from stresslab.market import noise
+from stresslab.market.funding import build as build_funding
+from stresslab.market.funding import streams as funding_streams
 from stresslab.market.models import MODELS
 from stresslab.scenario.scenario import Scenario
 from stresslab.simulation.outcomes import Outcomes
 
 if TYPE_CHECKING:
+    from stresslab.margin.account_engine import AccountOutcome
     from stresslab.margin.pool_engine import Outcome
     from stresslab.simulation.block import BlockResult
 
@@ -30,6 +35,7 @@ DAYS_PER_YEAR = 365.0
 _SNAPSHOTS = 100
 
 Progress = Callable[[int], None]
+Arrays = dict[str, Any]
 
 
 def simulate(
@@ -37,6 +43,7 @@ def simulate(
     *,
     threads: int | None = None,
     bridge: Bridge = "every_pool",
+    every_account: bool = False,
     progress: Progress | None = None,
 ) -> Outcomes:
     """Simulate a scenario.
@@ -52,6 +59,8 @@ def simulate(
         Blocks in flight, at least 1; by default one a core.
     bridge : {"every_pool", "single_price", "none"}
         For which pools prices go on moving between grid points; the last two exist for tests and comparisons.
+    every_account : bool
+        Take every configuration through the account engine, as where something acts on it; for tests and comparisons.
     progress : callable, optional
         Called with the number of paths done after each block.
 
@@ -71,36 +80,62 @@ def simulate(
 
     if threads is not None and threads < 1:
         raise ValueError(f"threads is {threads}; give at least 1, or None for one a core")
-    problem = build_problem(scenario.book, scenario.configurations, scenario.market.assets, bridge=bridge)
+    book, assets = scenario.book, scenario.market.assets
+    funding = build_funding(scenario.market, scenario.step)
+    everything = every_account or funding is not None
+    acting = tuple(place for place, each in enumerate(scenario.configurations) if everything or each.policies)
+    resting = [each for place, each in enumerate(scenario.configurations) if place not in acting]
+    problem = build_problem(book, resting, assets, bridge=bridge)
+    accounts, account_streams = build_accounts(
+        book, [scenario.configurations[place] for place in acting], assets, scenario.step, bridge=bridge
+    )
     model = MODELS[scenario.market.model]
     process = model.build(scenario.market, scenario.step)
     streams = block.Streams(
         np.asarray(noise.stream_keys(scenario.seed, model.streams(scenario.market.assets))),  # type: ignore[arg-type]
         np.asarray(noise.stream_keys(scenario.seed, problem.several_streams)),  # type: ignore[arg-type]
+        np.asarray(noise.stream_keys(scenario.seed, account_streams)) if accounts else None,  # type: ignore[arg-type]
+        np.asarray(noise.stream_keys(scenario.seed, funding_streams(assets))) if funding else None,  # type: ignore[arg-type]
     )
     snapshots = snapshot_steps(scenario.steps, scenario.step)
     grid = block.Grid(np.float32(scenario.step / DAYS_PER_YEAR), snapshots)  # type: ignore[arg-type]
 
     started = time.perf_counter()
-    lower = partial(block.simulate_block.lower, problem.layout, problem.parameters, process, streams, grid)
+    account_parameters = tuple(account.parameters for account in accounts)
+    lower = partial(
+        block.simulate_block.lower,
+        problem.layout,
+        problem.parameters,
+        process,
+        streams,
+        grid,
+        np.uint32(0),
+        account_parameters,
+        funding,
+        account_layouts=tuple(account.layout for account in accounts),
+    )
     # In a thread of its own, as the blocks are: Ctrl-C rises in the main thread alone, and JAX crashes the interpreter
     # if it rises while a program is traced. The executor waits for the compilation to end.
     with ThreadPoolExecutor(1, thread_name_prefix="compile") as executor:
-        compiled = executor.submit(lambda: lower(np.uint32(0)).compile()).result()
+        compiled = executor.submit(lambda: lower().compile()).result()
     compile_seconds = time.perf_counter() - started
     logger.info("compiled in %.1f s", compile_seconds)
 
-    def work(first: int) -> tuple[Outcome, NDArray[np.int64]]:
-        result: BlockResult = compiled(problem.parameters, process, streams, grid, np.uint32(first))
-        outcome: Outcome = jax.tree.map(np.asarray, result.outcome)
-        counted = ~np.asarray(outcome.failed)
+    def work(first: int) -> tuple[Arrays, NDArray[np.int64]]:
+        result: BlockResult = compiled(
+            problem.parameters, process, streams, grid, np.uint32(first), account_parameters, funding
+        )
+        arrays = _joined(accounts, *jax.tree.map(np.asarray, (result.outcome, result.accounts)))
+        counted = ~arrays["failed"]
         counted[scenario.paths - first :] = False
-        return outcome, _above_edges(np.asarray(result.ratio_bins)[..., counted])
+        return arrays, _above_edges(np.asarray(result.ratio_bins)[..., counted])
 
-    outcomes = _empty(problem, scenario, snapshots, block.RATIO_EDGES, block.BLOCK_WIDTH, compile_seconds)
+    outcomes = _empty(
+        problem, accounts, acting, scenario, snapshots, block.RATIO_EDGES, block.BLOCK_WIDTH, compile_seconds
+    )
     firsts = range(0, scenario.paths, block.BLOCK_WIDTH)
-    for first, (outcome, above) in zip(firsts, _in_order(work, firsts, threads or os.cpu_count() or 1), strict=True):
-        _fold(outcomes, first, outcome, above)
+    for first, (arrays, above) in zip(firsts, _in_order(work, firsts, threads or os.cpu_count() or 1), strict=True):
+        _fold(outcomes, first, arrays, above)
         if progress is not None:
             progress(min(first + block.BLOCK_WIDTH, scenario.paths))
     return outcomes
@@ -163,17 +198,56 @@ def _above_edges(bins: NDArray[np.uint8]) -> NDArray[np.int64]:
     return above
 
 
+_BY_POOL = ("required_collateral", "liquidation_step", "profit", "insurance_draw")
+
+
+def _joined(accounts: tuple[AccountProblem, ...], outcome: Outcome, further: tuple[AccountOutcome, ...]) -> Arrays:
+    """A block's arrays by name, with the rows of the accounts below those of the pool engine."""
+    arrays: Arrays = {"log_price": outcome.log_price, "failed": outcome.failed}
+    for name in _BY_POOL:
+        arrays[name] = np.concatenate([getattr(each, name) for each in (outcome, *further)])
+    paths = outcome.failed.size
+    arrays["ledger"] = np.concatenate([np.empty((0, len(LINES), paths)), *(each.lines[None] for each in further)])
+    arrays["ledger_drift"] = np.concatenate(
+        [np.empty((0, paths)), *(np.abs(each.drift).max(axis=0, keepdims=True) for each in further)]
+    )
+    for each in further:
+        arrays["failed"] = arrays["failed"] | each.failed
+    return arrays
+
+
+def _stakes(
+    problem: Problem, accounts: tuple[AccountProblem, ...], acting: tuple[int, ...]
+) -> tuple[tuple[tuple[int, ...], ...], tuple[int, ...]]:
+    """Stake behind each pool of every configuration, and pool of each stake; those of the accounts come last."""
+    stakes = list(problem.configuration_stakes)
+    pools = list(problem.layout.stake_pools)
+    pool_count = len(problem.pools)
+    for place, account in zip(acting, accounts, strict=True):
+        first = len(pools)
+        stakes.insert(place, tuple(first + account.order.index(pool) for pool in range(len(account.order))))
+        pools += range(pool_count, pool_count + len(account.order))
+        pool_count += len(account.order)
+    return tuple(stakes), tuple(pools)
+
+
 def _empty(
     problem: Problem,
+    accounts: tuple[AccountProblem, ...],
+    acting: tuple[int, ...],
     scenario: Scenario,
     snapshots: NDArray[np.int32],
     edges: NDArray[np.float32],
     block_width: int,
     compile_seconds: float,
 ) -> Outcomes:
-    pools, stakes, paths = len(problem.pools), len(problem.collaterals), scenario.paths
+    configuration_stakes, stake_pools = _stakes(problem, accounts, acting)
+    pools, stakes, paths = max(stake_pools) + 1, len(stake_pools), scenario.paths
     return Outcomes(
         problem=problem,
+        configuration_stakes=configuration_stakes,
+        stake_pools=stake_pools,
+        accounts=acting,
         steps=scenario.steps,
         step=scenario.step,
         snapshots=snapshots,
@@ -181,6 +255,8 @@ def _empty(
         liquidation_step=np.empty((stakes, paths), np.int32),
         profit=np.empty((stakes, paths), np.float32),
         insurance_draw=np.empty((stakes, paths), np.float32),
+        ledger=np.empty((len(accounts), len(LINES), paths), np.float32),
+        ledger_drift=np.empty((len(accounts), paths), np.float32),
         log_price=np.empty((len(scenario.market.assets), paths), np.float32),
         failed=np.empty(paths, np.bool_),
         ratio_edges=edges,
@@ -190,10 +266,10 @@ def _empty(
     )
 
 
-def _fold(outcomes: Outcomes, first: int, outcome: Outcome, above: NDArray[np.int64]) -> None:
+def _fold(outcomes: Outcomes, first: int, arrays: Arrays, above: NDArray[np.int64]) -> None:
     """Put a block into its place. Counts are integers, so their sum does not depend on the order either."""
     here = slice(first, min(first + outcomes.block_width, outcomes.failed.size))
     width = here.stop - here.start
-    for name in ("required_collateral", "liquidation_step", "profit", "insurance_draw", "log_price", "failed"):
-        getattr(outcomes, name)[..., here] = getattr(outcome, name)[..., :width]
+    for name, values in arrays.items():
+        getattr(outcomes, name)[..., here] = values[..., :width]
     outcomes.ratio_counts[...] += above

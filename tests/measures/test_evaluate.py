@@ -57,9 +57,11 @@ def with_failure(rows: list[list[int]], value: float, dtype: type) -> np.ndarray
     return np.insert(np.array(rows, dtype), FAILED_AT, value, axis=1)
 
 
-PROBLEM = SimpleNamespace(layout=SimpleNamespace(stake_pools=(0, 1, 1, 2, 2)), configuration_stakes=STAKES)
 OUTCOMES = Outcomes(
-    problem=cast(Problem, PROBLEM),
+    problem=cast(Problem, SimpleNamespace()),
+    configuration_stakes=STAKES,
+    stake_pools=(0, 1, 1, 2, 2),
+    accounts=(),
     steps=10,
     step=1.0,
     snapshots=np.array([5, 10], np.int32),
@@ -67,6 +69,8 @@ OUTCOMES = Outcomes(
     liquidation_step=with_failure(LIQUIDATION_STEP, 0, np.int32),
     profit=with_failure(PROFIT, np.nan, np.float32),
     insurance_draw=with_failure(INSURANCE_DRAW, np.nan, np.float32),
+    ledger=np.empty((0, 6, 9), np.float32),
+    ledger_drift=np.empty((0, 9), np.float32),
     log_price=np.zeros((1, 9), np.float32),
     failed=np.arange(9) == FAILED_AT,
     ratio_edges=np.array(EDGES, np.float32),
@@ -280,7 +284,7 @@ def test_margin_ratios_read_off_counts_are_as_near_as_stated():
         ratio_edges=RATIO_EDGES,
         ratio_counts=np.broadcast_to(counts, (2, 5, counts.size)),
         failed=np.zeros(4_000, bool),
-        required_collateral=np.zeros((5, 4_000), np.float32),
+        required_collateral=np.zeros((3, 4_000), np.float32),
         liquidation_step=np.zeros((5, 4_000), np.int32),
         profit=np.zeros((5, 4_000), np.float32),
         insurance_draw=np.zeros((5, 4_000), np.float32),

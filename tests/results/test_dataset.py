@@ -19,7 +19,9 @@ from tests.scenario.files import PACK
 
 # Of the review days 1, 7, 30 and 90 the last two lie beyond the horizon of eight days.
 BEYOND = ("_30d", "_90d")
-WITHIN = {name: row for name, row in VARIABLES.items() if not name.endswith(BEYOND)}
+# Nothing acts in this run, so no ledger is kept.
+LEDGER = ("expected_ledger", "transfers_quantile")
+WITHIN = {name: row for name, row in VARIABLES.items() if not name.endswith(BEYOND) and name not in LEDGER}
 
 # DESIGN section 7.5, word for word.
 PROMISED = {

@@ -25,7 +25,95 @@ def third(identifier: str) -> str:
     return f"\n[[position]]\nid = {identifier}\n{figures}"
 
 
+def funding(text: str) -> str:
+    """A table of funding behind the assets, which ends with a line of its own."""
+    return f'[market.funding]\npremium_deviation = 0.0003\npremium_half_life = "12h"\n{text}\n\n[market.correlation]'
+
+
+def topped_up(policy: str, configuration: str = 'like = "as_booked"\npolicies = ["desk"]') -> str:
+    """A policy and a configuration before the configuration of the scenario."""
+    head = '[[policy]]\nname = "desk"\n'
+    return f'{head}{policy}\n[[configuration]]\nname = "helped"\n{configuration}\n\n[[configuration]]\nname = "hedge'
+
+
+TOP_UP = 'kind = "top_up"\ntrigger = 1.5\ntarget = 2.5\ncap = 50_000\nreserve = 90_000'
+NEXT = '[[configuration]]\nname = "hedge'
+
+
 ROWS = {
+    # scenario: policies
+    "top-up without reserve": Row(
+        "scenario",
+        NEXT,
+        topped_up(TOP_UP.removesuffix("\nreserve = 90_000")),
+        ("the key `reserve` is missing", "add reserve = 200000"),
+        at="[[policy]]",
+    ),
+    "top-up to less than its trigger": Row(
+        "scenario", NEXT, topped_up(TOP_UP.replace("2.5", "►1.2")), ("target 1.2 is not above the trigger 1.5",)
+    ),
+    "top-up at liquidation": Row("scenario", NEXT, topped_up(TOP_UP.replace("1.5", "►1.0")), ("not above 1",)),
+    "kind unknown": Row(
+        "scenario", NEXT, topped_up(TOP_UP.replace('"top_up"', '►"topup"')), ("no policy of kind", 'mean "top_up"')
+    ),
+    "policy unknown": Row(
+        "scenario",
+        NEXT,
+        topped_up(TOP_UP, 'like = "as_booked"\npolicies = [►"desc"]'),
+        ('no policy "desc"', 'did you mean "desk"?'),
+    ),
+    "two policies of a kind": Row(
+        "scenario",
+        NEXT,
+        topped_up(f'{TOP_UP}\n[[policy]]\nname = "more"\n{TOP_UP}', 'like = "as_booked"\npolicies = ["desk", ►"more"]'),
+        ("of one kind", "switch on one"),
+    ),
+    "policy twice": Row(
+        "scenario", NEXT, topped_up(f'{TOP_UP}\n[[policy]]\nname = ►"desk"\n{TOP_UP}'), ('"desk" stands twice',)
+    ),
+    "like nobody": Row(
+        "scenario", NEXT, topped_up(TOP_UP, 'like = ►"as_boked"'), ("no configuration", 'did you mean "as_booked"?')
+    ),
+    "like itself": Row(
+        "scenario", NEXT, topped_up(TOP_UP, 'like = ►"helped"'), ('no configuration "helped" stands before this one',)
+    ),
+    "like and pools": Row(
+        "scenario",
+        "pools = [\n",
+        'like = ►"as_booked"\npools = [\n',
+        ("pools of its own", "keep one"),
+    ),
+    "neither like nor pools": Row(
+        "scenario",
+        NEXT,
+        topped_up(TOP_UP, 'policies = ["desk"]'),
+        ("the key `pools` is missing", 'like = "as_booked"'),
+        at='[[configuration]]\nname = "helped"',
+    ),
+    # scenario: funding
+    "funding off the grid": Row(
+        "scenario",
+        "[market.correlation]",
+        funding('interval = ►"90m"'),
+        ("settles every 90m", "no whole number of steps of 1h", "divides the interval"),
+    ),
+    "funding of no time": Row("scenario", "[market.correlation]", funding('interval = ►"0h"'), ("lasts no time",)),
+    "funding of a stranger": Row(
+        "scenario",
+        "[market.correlation]",
+        funding("[market.funding.assets]\nETC = ►{ premium_mean = 0.0001 }"),
+        ('holds nothing on "ETC"', 'did you mean "ETH"'),
+    ),
+    "funding correlated beyond 1": Row(
+        "scenario", "[market.correlation]", funding("price_correlation = ►1.5"), ("above 1", "at most 1")
+    ),
+    "funding without size": Row(
+        "scenario",
+        "[market.correlation]",
+        '[market.funding]\npremium_half_life = "12h"\n\n[market.correlation]',
+        ("`premium_deviation` is missing", "0.0003"),
+        at="[market.funding]",
+    ),
     # scenario: keys and types
     "schema": Row("scenario", "schema = 1", "schema = ►2", ("schema number 2 is not known", "schema = 1")),
     "schema as text": Row("scenario", "schema = 1", 'schema = ►"1"', ("whole number", "write 1, without quotes")),

@@ -1,0 +1,96 @@
+"""Funding rates by hand, the premium's law in closed form, and what a payment does to a position."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from stresslab.market import funding, noise
+from stresslab.market.funding import FundingSpecification
+from stresslab.market.process import MarketStep
+from stresslab.simulation.run import simulate
+from tests.oracles.scenarios import configuration, position, scenario
+
+
+def specification(**changes: object) -> FundingSpecification:
+    base = FundingSpecification(
+        interval=1.0,
+        interest_rate=0.0001,
+        clamp=0.0005,
+        cap=np.inf,
+        premium_means=np.zeros(1),
+        premium_deviations=np.array([1e-4]),
+        premium_half_lives=np.array([np.log(2.0) / 0.5]),
+        price_correlations=np.zeros(1),
+    )
+    return replace(base, **changes)  # type: ignore[arg-type]
+
+
+def built(specified: FundingSpecification, step: float = 1.0) -> funding.Funding:
+    question = scenario([position("a", 1.0)], [configuration("only", ("a", (0,), 0.5))], volatilities={"BTC": 0.8})
+    process = funding.build(replace(question.market, funding=specified), step)
+    assert process is not None
+    return process
+
+
+def test_rates_are_those_of_the_worked_table():
+    # METHODS O1: f for p = 0; 0.02 %; 0.06 %; 0.1 %; -0.04 %; -0.1 %.
+    premium = jnp.array([[0.0, 2e-4, 6e-4, 1e-3, -4e-4, -1e-3]], jnp.float32)
+    expected = np.array([1e-4, 1e-4, 1e-4, 5e-4, 1e-4, -5e-4])
+    np.testing.assert_allclose(built(specification()).rate(premium)[0], expected, atol=1e-9)
+    capped = built(specification(cap=3e-4)).rate(premium)[0]
+    np.testing.assert_allclose(capped, [1e-4, 1e-4, 1e-4, 3e-4, 1e-4, -3e-4], atol=1e-9)
+
+
+def test_a_step_of_the_premium_has_the_stated_deviation():
+    # METHODS O6: k = 0.5, s = 1e-4, D = 1 gives a step of 7.9506e-5 about the mean, and a stationary 1e-4.
+    process = built(specification())
+    assert float(process.scale[0, 0]) == pytest.approx(7.9506e-5, rel=1e-4)
+    assert float(process.decay[0, 0]) == pytest.approx(np.exp(-0.5), rel=1e-6)
+
+
+@pytest.mark.parametrize("correlation", [-0.5, 0.0, 1.0])
+def test_premium_moves_with_the_price_as_stated(correlation):
+    process = built(specification(price_correlations=np.array([correlation])))
+    draw = np.random.default_rng(3).standard_normal((1, 20_000)).astype(np.float32)
+    deviation = np.float32(0.8 / np.sqrt(365.0))
+    start = np.zeros_like(draw)
+    market = MarketStep(start, process.log_return + deviation * draw, np.full((1, 1), deviation), np.eye(1))  # type: ignore[arg-type]
+    keys = noise.stream_keys(7, funding.streams(["BTC"]))
+    counter = noise.Counter(np.arange(20_000, dtype=np.uint32), np.uint32(5))  # type: ignore[arg-type]
+    premium = np.asarray(process.step(process.init(20_000), market, keys, counter))  # type: ignore[arg-type]
+    # Standard errors: (1 - correlation^2) / sqrt(20,000) and 1 / sqrt(40,000).
+    assert np.corrcoef(premium[0], draw[0])[0, 1] == pytest.approx(correlation, abs=4 * 0.0071)
+    assert premium.std() == pytest.approx(7.9506e-5, rel=4 * 0.005)
+
+
+def test_a_constant_rate_is_paid_by_the_long_and_received_by_the_short():
+    # No volatility, no premium: the rate is the interest, 1e-4 an interval, on a notional of 1 for seven days.
+    question = scenario(
+        [position("long", 1.0), position("short", -2.0)],
+        [configuration("apart", ("long", (0,), 0.5), ("short", (1,), 0.5))],
+        volatilities={"BTC": 0.0},
+        paths=2,
+    )
+    quiet = specification(premium_deviations=np.zeros(1))
+    outcomes = simulate(replace(question, market=replace(question.market, funding=quiet)))
+    np.testing.assert_allclose(outcomes.profit[:, 0], [-7e-4, 14e-4], rtol=1e-5)
+    # The long needs 0.005 and all that it pays; the short never needs more than today.
+    np.testing.assert_allclose(outcomes.required_collateral[:, 0], [0.005 + 7e-4, 0.01], rtol=1e-5)
+
+
+def test_funding_moves_the_barrier_to_the_settlement_that_uses_up_the_surplus():
+    # Collateral 0.005 + 3.5e-4: the fourth payment of 1e-4 leaves less than the requirement of 0.005.
+    question = scenario(
+        [position("long", 1.0)], [configuration("only", ("long", (0,), 0.00535))], volatilities={"BTC": 0.0}, paths=2
+    )
+    quiet = specification(premium_deviations=np.zeros(1))
+    outcomes = simulate(replace(question, market=replace(question.market, funding=quiet)))
+    # Three steps a day.
+    assert outcomes.liquidation_step.tolist() == [[12, 12]]
+    np.testing.assert_allclose(outcomes.profit[0], -4e-4, rtol=1e-4)
+    without = simulate(question)
+    assert without.liquidation_step.tolist() == [[22, 22]]
