@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -9,6 +10,40 @@ from stresslab.book.book import Book
 from stresslab.book.configuration import Configuration
 from stresslab.documents.faults import Notice
 from stresslab.market.specification import MarketSpecification
+
+
+@dataclass(frozen=True)
+class Impact:
+    """Price impact of a close that must happen now: a liquidation's or a stop's.
+
+    The price moves against the close by stress * daily volatility * sqrt(notional / daily volume), a fraction.
+
+    Parameters
+    ----------
+    stress : float
+        Factor above 0; 1 in quiet markets.
+    daily_volumes : mapping of str to float
+        Quote money traded in a day, positive, by asset, for every underlying of the book.
+    """
+
+    stress: float
+    daily_volumes: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class AutoDeleveraging:
+    """Winning positions closed by the venue after a large move.
+
+    Parameters
+    ----------
+    probability : float
+        In (0, 1], with which each winning leg on an asset is closed in a step in which that asset moved enough.
+    move : float
+        Absolute move of the asset's log price within a step above which this happens, positive.
+    """
+
+    probability: float
+    move: float
 
 
 @dataclass(frozen=True)
@@ -38,6 +73,12 @@ class Scenario:
     documents : mapping of str to str
         The files that were read, whole, by role: ``scenario``, ``book``, ``venue`` and, where there is one,
         ``calibration``.
+    start : datetime.datetime or None
+        Time of the first step's begin, in UTC; None where the scenario does not say and nothing depends on it.
+    impact : Impact or None
+        Price impact of forced and stop closes; None for none.
+    auto_deleveraging : AutoDeleveraging or None
+        None where the venue closes no winning position.
     """
 
     name: str
@@ -51,3 +92,6 @@ class Scenario:
     seed: int
     notices: tuple[Notice, ...]
     documents: Mapping[str, str]
+    start: dt.datetime | None = None
+    impact: Impact | None = None
+    auto_deleveraging: AutoDeleveraging | None = None
