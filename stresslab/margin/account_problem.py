@@ -1,72 +1,137 @@
-"""From one configuration to arrays: its pools with their state, for the account engine.
+"""From configurations to arrays: the accounts that the account engine steps, all of them at once.
 
-Unlike in the pool engine nothing is shared between configurations: what acts on a pool makes its history its own.
+An *account* is one configuration with its own state. Its positions are *legs*: the legs of all accounts stand below each
+other on one axis, and so do their pools, so that one program steps them together. Unlike in the pool engine nothing is
+shared between configurations: what acts on a pool makes its history its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stresslab.book.policies import TopUp
-from stresslab.margin.policies import top_up
+from stresslab.margin import events, orders, procedures
+from stresslab.margin.policies.table import build_policies
 from stresslab.margin.problem import Bridge, PoolParameters, build_problem
 
 if TYPE_CHECKING:
-    from stresslab.book.book import Book
     from stresslab.book.configuration import Configuration
+    from stresslab.scenario.scenario import Scenario
+
+
+@dataclass(frozen=True)
+class Section:
+    """The place of one account on the axes of pools and legs.
+
+    Parameters
+    ----------
+    first_pool, pool_count, first_leg, leg_count : int
+        Where they begin, and how many there are.
+    """
+
+    first_pool: int
+    pool_count: int
+    first_leg: int
+    leg_count: int
+
+    @property
+    def pools(self) -> slice:
+        """Its pools, in the configuration's order."""
+        return slice(self.first_pool, self.first_pool + self.pool_count)
+
+    @property
+    def legs(self) -> slice:
+        """Its legs, pool after pool."""
+        return slice(self.first_leg, self.first_leg + self.leg_count)
 
 
 @dataclass(frozen=True)
 class AccountLayout:
-    """The shape of a configuration's account: what is compiled in.
+    """The shape of the accounts: what is compiled in.
 
     Parameters
     ----------
     bridge : {"every_pool", "single_price", "none"}
         For which pools prices go on moving between grid points.
-    position_assets : tuple of int
-        Asset of each position.
+    leg_assets, leg_positions : tuple of int
+        Asset of each leg, and its position in the book; the legs stand pool after pool.
+    falling : tuple of bool
+        Of each leg: whether a falling price hurts it.
     pools : tuple of tuple of int
-        Positions of each pool; pools on one price come first.
-    single_pools : int
-        How many pools are on one price.
+        Legs of each pool.
+    alone, together, several : tuple of int
+        Places of the pools of one leg, of those of several legs on one price, and of those on several prices.
     streams : tuple of int
         Row of the bridge draws of each pool on several prices.
-    served : tuple of int
-        Pools in the configuration's own order, in which money is handed out.
+    sections : tuple of Section
+        The accounts.
+    reduction : Reducing or None
+        How the venue reduces a pool before it closes it; None where it closes it whole.
+    resizes : bool
+        Whether anything changes the size of positions before their pool is closed.
+    plain : tuple of bool
+        Of each account: whether nothing acts on it, so that its required collateral means something.
     """
 
     bridge: Bridge
-    position_assets: tuple[int, ...]
+    leg_assets: tuple[int, ...]
+    leg_positions: tuple[int, ...]
+    falling: tuple[bool, ...]
     pools: tuple[tuple[int, ...], ...]
-    single_pools: int
+    alone: tuple[int, ...]
+    together: tuple[int, ...]
+    several: tuple[int, ...]
     streams: tuple[int, ...]
-    served: tuple[int, ...]
+    sections: tuple[Section, ...]
+    reduction: procedures.Reducing | None
+    resizes: bool
+    plain: tuple[bool, ...]
+
+    @property
+    def every_pool(self) -> tuple[int, ...]:
+        """Places of all pools."""
+        return tuple(range(len(self.pools)))
+
+    @property
+    def pool_of_leg(self) -> tuple[int, ...]:
+        """Pool of each leg."""
+        return tuple(place for place, pool in enumerate(self.pools) for _ in pool)
 
 
 class AccountParameters(NamedTuple):
-    """The numbers of a configuration's account.
+    """The numbers of the accounts.
 
     Parameters
     ----------
     positions : PoolParameters
-        Positions and pools; its stakes are the layout's pools, and it has no watches.
-    top_up : stresslab.margin.policies.top_up.Parameters or None
-        None where the configuration has no such policy.
+        Legs and pools; it has no watches, and its stakes are the pools.
+    events : stresslab.margin.events.Parameters
+        What else the venue does.
+    procedure : stresslab.margin.procedures.Parameters or None
+        None where a pool is closed whole.
+    orders : stresslab.margin.orders.Parameters or None
+        None where no account has any.
+    policies : tuple of tuple of Policy
+        The policies of each account in the order in which they act.
+    outages : tuple of Outage or None
+        Of each account.
     """
 
     positions: PoolParameters
-    top_up: top_up.Parameters | None
+    events: events.Parameters
+    procedure: procedures.Parameters | None
+    orders: orders.Parameters | None
+    policies: tuple[tuple[Any, ...], ...]
+    outages: tuple[Any, ...]
 
 
 @dataclass(frozen=True)
 class AccountProblem:
-    """A configuration, ready for the account engine.
+    """Configurations, ready for the account engine.
 
     Parameters
     ----------
@@ -74,70 +139,96 @@ class AccountProblem:
         What is compiled in.
     parameters : AccountParameters
         What may change without compiling again.
-    order : tuple of int
-        Place in the configuration of each of the layout's pools.
-    collaterals : numpy.ndarray
-        Of each of the layout's pools, [pool], float64.
+    streams : tuple of str
+        Names of the streams that pools on several prices draw from; a pool draws from the same one as in the pool
+        engine.
     """
 
     layout: AccountLayout
     parameters: AccountParameters
-    order: tuple[int, ...]
-    collaterals: NDArray[np.float64]
+    streams: tuple[str, ...]
 
 
 def build_accounts(
-    book: Book,
-    configurations: Sequence[Configuration],
-    assets: Sequence[str],
-    step: float,
-    *,
-    bridge: Bridge = "every_pool",
-) -> tuple[tuple[AccountProblem, ...], tuple[str, ...]]:
+    scenario: Scenario, configurations: Sequence[Configuration], *, bridge: Bridge = "every_pool"
+) -> AccountProblem | None:
     """Arrange configurations for the account engine.
 
     Parameters
     ----------
-    book : Book
+    scenario : Scenario
         With the mark price of every position resolved.
     configurations : sequence of Configuration
-        Partitions of its positions.
-    assets : sequence of str
-        Underlyings in the order of the market's asset axis.
-    step : float
-        Length of a step in days.
+        Partitions of its book's positions.
     bridge : {"every_pool", "single_price", "none"}
         See `AccountLayout`.
 
     Returns
     -------
-    tuple of AccountProblem, tuple of str
-        One for each configuration, and the names of the streams that their pools on several prices draw from; a pool
-        draws from the same stream as in the pool engine.
+    AccountProblem or None
+        None without configurations.
     """
+    if not configurations:
+        return None
+    positions = scenario.book.positions
+    problem = build_problem(scenario.book, configurations, scenario.market.assets, bridge=bridge)
+    assets = problem.layout.position_assets
     streams: dict[str, int] = {}
-    problems = []
-    for configuration in configurations:
-        problem = build_problem(book, [configuration], assets, bridge=bridge)
-        pools = [problem.layout.stake_pools[stake] for stake in problem.configuration_stakes[0]]
-        order = sorted(range(len(pools)), key=lambda place: pools[place] not in problem.layout.single_pools)
-        rows = [pools[place] for place in order]
-        collaterals = np.array([configuration.pools[place].collateral for place in order])
-        several = [row for row in rows if row in problem.layout.several_pools]
-        names = [problem.several_streams[problem.layout.several_pools.index(row)] for row in several]
-        layout = AccountLayout(
-            bridge=bridge,
-            position_assets=problem.layout.position_assets,
-            pools=tuple(problem.pools[row] for row in rows),
-            single_pools=len(problem.layout.single_pools),
-            streams=tuple(streams.setdefault(name, len(streams)) for name in names),
-            served=tuple(order.index(place) for place in range(len(order))),
-        )
-        parameters = problem.parameters._replace(
-            membership=np.asarray(problem.parameters.membership)[rows],  # type: ignore[arg-type]
-            collateral=np.asarray(collaterals[:, None], np.float32),  # type: ignore[arg-type]
-        )
-        top_ups = [top_up.build(policy, step) for policy in configuration.policies if isinstance(policy, TopUp)]
-        acting = AccountParameters(parameters, top_ups[0] if top_ups else None)
-        problems.append(AccountProblem(layout, acting, tuple(order), collaterals))
-    return tuple(problems), tuple(streams)
+    sections: list[Section] = []
+    legs: list[int] = []
+    pools: list[tuple[int, ...]] = []
+    alone, together, several, rows = [], [], [], []
+    for each in configurations:
+        sections.append(Section(len(pools), len(each.pools), len(legs), len(positions)))
+        for pool in each.pools:
+            single = len({assets[position] for position in pool.positions}) == 1
+            (alone if len(pool.positions) == 1 else together if single else several).append(len(pools))
+            if not single:
+                name = problem.several_streams[problem.layout.several_pools.index(problem.pools.index(pool.positions))]
+                rows.append(streams.setdefault(name, len(streams)))
+            pools.append(tuple(range(len(legs), len(legs) + len(pool.positions))))
+            legs += pool.positions
+    order_parameters = orders.build(scenario, configurations, legs)
+    policies, outages = build_policies(scenario, configurations)
+    venue_events = events.build(scenario, legs)
+    reduction, procedure = procedures.build(scenario, pools)
+    cuts = any(policy.cuts for each in policies for policy in each)
+    layout = AccountLayout(
+        bridge=bridge,
+        leg_assets=tuple(assets[position] for position in legs),
+        leg_positions=tuple(legs),
+        falling=tuple(positions[position].quantity > 0.0 for position in legs),
+        pools=tuple(pools),
+        alone=tuple(alone),
+        together=tuple(together),
+        several=tuple(several),
+        streams=tuple(rows),
+        sections=tuple(sections),
+        reduction=reduction,
+        resizes=bool(
+            reduction or cuts or order_parameters is not None or venue_events.auto_deleveraging is not None
+        ),
+        plain=tuple(
+            reduction is None and venue_events.auto_deleveraging is None and not each.policies for each in configurations
+        ),
+    )
+    collateral = np.array([pool.collateral for each in configurations for pool in each.pools])
+    parameters = problem.parameters._replace(
+        **_of_legs(problem.parameters, legs),
+        membership=_single([[leg in pool for leg in range(len(legs))] for pool in pools]),
+        collateral=_single(collateral[:, None]),
+        barrier=_single(np.empty((0, 1))),
+        settlement=_single(np.empty((0, 1))),
+    )
+    acting = AccountParameters(parameters, venue_events, procedure, order_parameters, policies, outages)
+    return AccountProblem(layout, acting, tuple(streams))
+
+
+def _of_legs(parameters: PoolParameters, legs: Sequence[int]) -> dict[str, Any]:
+    """What describes positions, for each leg; the axis of positions is the last but one."""
+    names = ("notional", "side", "pnl", "rate", "amount", "floor", "rate_rise")
+    return {name: np.asarray(getattr(parameters, name))[..., legs, :] for name in names}
+
+
+def _single(values: Any) -> Any:
+    return np.asarray(values, dtype=np.float32)

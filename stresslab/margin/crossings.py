@@ -9,23 +9,14 @@ import numpy as np
 from jax import Array, lax
 
 from stresslab.margin.account_problem import AccountLayout
+from stresslab.margin.account_state import assets_of, legs_of, marked, order_of, shares_of
 from stresslab.margin.legs import Legs, PoolGroup, rows_of
 from stresslab.margin.problem import PoolParameters
 from stresslab.market.process import MarketStep
 
-# Newton's method on a surplus that is concave and piecewise linear ends after as many iterations as tiers are crossed
-# between its start and the root. A step crosses few.
-_ITERATIONS = 8
-
 
 class Inside(NamedTuple):
-    """Prices of a step over start prices, as pools on one price meet them, each [asset, path].
-
-    Parameters
-    ----------
-    low, high : jax.Array
-        Extremes inside the step.
-    """
+    """Extremes inside a step, log of price over start price, each [asset, path]."""
 
     low: Array
     high: Array
@@ -39,83 +30,107 @@ def inside_of_step(market: MarketStep, bridge: Array) -> Inside:
     def reach(draw: Array) -> Array:
         return 0.5 * jnp.sqrt(square - 2.0 * variance * jnp.log(draw))
 
-    return Inside(jnp.exp(middle - reach(bridge)), jnp.exp(middle + reach(1.0 - bridge)))
+    return Inside(middle - reach(bridge), middle + reach(1.0 - bridge))
 
 
-def _group(layout: AccountLayout, parameters: PoolParameters, *, single: bool) -> Legs:
-    """Positions of the pools on one price, or of the others."""
-    places = range(layout.single_pools) if single else range(layout.single_pools, len(layout.pools))
-    legs = tuple(sorted(position for place in places for position in layout.pools[place]))
-    return Legs(PoolGroup(layout.position_assets, tuple(places), legs), parameters)
+def worst_of_single(
+    layout: AccountLayout, parameters: PoolParameters, inside: Inside, share: Array | None
+) -> tuple[Array, Array]:
+    """Largest deficit of the pools on one price inside a step, and the log price at which it stands, [pool, path]."""
+    deficits, reached = [], []
+    if layout.alone:
+        # A position alone in its pool is hurt from one side only.
+        legs = order_of(layout, layout.alone)
+        rows = [layout.leg_assets[leg] + (0 if layout.falling[leg] else inside.low.shape[0]) for leg in legs]
+        log_price = jnp.concatenate(inside)[np.array(rows, np.int32)]
+        deficits.append(marked(layout, parameters, layout.alone, jnp.exp(log_price), share).deficit)
+        reached.append(log_price)
+    if layout.together:
+        own = np.array(assets_of(layout, layout.together), np.int32)
+        first = np.array([layout.leg_assets[layout.pools[pool][0]] for pool in layout.together], np.int32)
+        low, high = (marked(layout, parameters, layout.together, jnp.exp(log[own]), share).deficit for log in inside)
+        deficits.append(jnp.maximum(low, high))
+        reached.append(jnp.where(low >= high, inside.low[first], inside.high[first]))
+    return jnp.concatenate(deficits), jnp.concatenate(reached)
 
 
-def _deficit(legs: Legs, ratio: Array) -> Array:
-    return legs.pooled(legs.requirement(legs.notional(ratio)) - legs.pnl(ratio))
+class Several(NamedTuple):
+    """Pools on several prices over a step.
+
+    Parameters
+    ----------
+    legs : Legs
+        Their legs, with a row of prices for each asset among them.
+    share : jax.Array or None
+        Size of each of these legs.
+    market : MarketStep
+        What the step does to prices.
+    """
+
+    legs: Legs
+    share: Array | None
+    market: MarketStep
+
+    def deficit(self) -> Array:
+        """Requirement less unrealized pnl at the end of the step, [pool, path]."""
+        legs = self.legs
+        ratio = jnp.exp(rows_of(self.market.log_price, legs.assets))
+        required = legs.requirement(legs.notional(ratio, self.share), self.share)
+        return legs.pooled(required - legs.pnl(ratio, self.share))
+
+    def middle(self) -> Array:
+        """Notional of each leg at the geometric middle of the step."""
+        logs = (self.market.start_log_price, self.market.log_price)
+        start, end = (rows_of(log, self.legs.assets) for log in logs)
+        return self.legs.notional(jnp.exp(0.5 * (start + end)), self.share)
+
+    def worst(self, before: Array, after: Array, draw: Array) -> Array:
+        """Largest deficit inside the step: a bridge of the surplus between its ends (METHODS M19)."""
+        legs, middle = self.legs, self.middle()
+        variance = legs.variance((legs.side - legs.marginal_rate(middle, self.share)) * middle, self.market)
+        return 0.5 * (before + after + jnp.sqrt((after - before) ** 2 - 2.0 * variance * jnp.log(draw)))
 
 
-def worst_inside(
+def several(
+    layout: AccountLayout, parameters: PoolParameters, market: MarketStep, share: Array | None
+) -> Several:
+    """The pools on several prices."""
+    legs = Legs(PoolGroup(layout.leg_assets, layout.several, order_of(layout, layout.several)), parameters)
+    return Several(legs, shares_of(share, layout, layout.several), market)
+
+
+def crossing_ratio(
     layout: AccountLayout,
     parameters: PoolParameters,
-    before: Array,
-    after: Array,
-    market: MarketStep,
-    inside: Inside,
-    pool_bridge: Array,
-) -> tuple[Array, Array]:
-    """Largest deficit inside the step, and the deficit at the lowest price for pools on one price, [pool, path]."""
-    if layout.bridge == "none":
-        return after, after
-    worst, low = [], []
-    if layout.single_pools:
-        legs = _group(layout, parameters, single=True)
-        ends = [_deficit(legs, rows_of(extreme, legs.assets)) for extreme in inside]
-        worst.append(jnp.maximum(*ends))
-        low.append(ends[0])
-    if layout.single_pools < len(layout.pools):
-        after = after[layout.single_pools :]
-        if layout.bridge == "every_pool":
-            legs = _group(layout, parameters, single=False)
-            middle = legs.notional(_middle(legs, market))
-            variance = legs.variance((legs.side - legs.marginal_rate(middle)) * middle, market)
-            before, draw = before[layout.single_pools :], rows_of(pool_bridge, layout.streams)
-            width = jnp.sqrt((after - before) ** 2 - 2.0 * variance * jnp.log(draw))
-            after = 0.5 * (before + after + width)
-        worst.append(after)
-        low.append(after)
-    return jnp.concatenate(worst), jnp.concatenate(low)
+    pools: tuple[int, ...],
+    cash: Array,
+    reached: Array,
+    share: Array | None,
+) -> Array:
+    """Price over start price at which pools on one price have no surplus left, for each of their legs, [leg, path].
 
+    Parameters
+    ----------
+    layout, parameters : AccountLayout, PoolParameters
+        The accounts.
+    pools : tuple of int
+        Pools on one price.
+    cash, reached : jax.Array
+        Of these pools: cash, and log of price over start price beyond the crossing, [pool, path].
+    share : jax.Array or None
+        Size of every leg of the layout.
+    """
+    legs, held = legs_of(layout, parameters, pools), shares_of(share, layout, pools)
+    home = {leg: row for row, pool in enumerate(pools) for leg in layout.pools[pool]}
+    pool_of_leg = np.array([home[leg] for leg in order_of(layout, pools)], np.int32)
 
-def _middle(legs: Legs, market: MarketStep) -> Array:
-    start, end = (rows_of(log, legs.assets) for log in (market.start_log_price, market.log_price))
-    return jnp.exp(0.5 * (start + end))
+    # A surplus that is concave in the price has tangents above it: from beyond the crossing each of them meets zero
+    # before the crossing, and the root is reached after as many tangents as tiers are crossed on the way.
+    def tangent(_: int, ratio: Array) -> Array:
+        own = ratio[pool_of_leg]
+        notional = legs.notional(own, held)
+        surplus = cash - legs.pooled(legs.requirement(notional, held) - legs.pnl(own, held))
+        slope = legs.pooled((legs.side - legs.marginal_rate(notional, held)) * notional) / ratio
+        return ratio - jnp.where(slope == 0.0, 0.0, surplus / jnp.where(slope == 0.0, 1.0, slope))
 
-
-def at_crossing(
-    layout: AccountLayout, parameters: PoolParameters, cash: Array, falling: Array, market: MarketStep, inside: Inside
-) -> tuple[Array, Array]:
-    """Equity and gross notional where the surplus of a pool crosses zero, [pool, path]."""
-    equity, gross = [], []
-    if layout.single_pools:
-        legs = _group(layout, parameters, single=True)
-        here = slice(layout.single_pools)
-        asset = np.array([layout.position_assets[pool[0]] for pool in layout.pools[here]], np.int32)
-
-        # From outside the interval in which the surplus is positive every tangent of it meets zero before the root.
-        def tangent(_: int, reached: Array) -> Array:
-            ratio = legs.membership.T @ reached
-            notional = legs.value * ratio
-            surplus = cash[here] - legs.pooled(legs.requirement(notional) - legs.pnl_at(ratio))
-            slope = legs.pooled(legs.value * (legs.side - legs.marginal_rate(notional)))
-            return reached - jnp.where(slope == 0.0, 0.0, surplus / jnp.where(slope == 0.0, 1.0, slope))
-
-        reached = jnp.where(falling[here], inside.low[asset], inside.high[asset])
-        reached = lax.fori_loop(0, _ITERATIONS, tangent, reached)
-        notional = legs.value * (legs.membership.T @ reached)
-        equity.append(legs.pooled(legs.requirement(notional)))
-        gross.append(legs.pooled(notional))
-    if layout.single_pools < len(layout.pools):
-        legs = _group(layout, parameters, single=False)
-        notional = legs.notional(_middle(legs, market))
-        equity.append(legs.pooled(legs.requirement(notional)))
-        gross.append(legs.pooled(notional))
-    return jnp.concatenate(equity), jnp.concatenate(gross)
+    return lax.fori_loop(0, parameters.rate.shape[0] + 3, tangent, jnp.exp(reached))[pool_of_leg]

@@ -1,4 +1,4 @@
-"""The account's ledger: every change of a pool's equity has a line of its own, and the lines add up to the change.
+"""The account's ledger: every change of equity has a line of its own, and the lines add up to the change.
 
 Sums run over thousands of steps, so each carries the rounding of its additions along. A sum is read as its total plus
 its rest, in double precision where digits matter.
@@ -54,9 +54,9 @@ def add(running: Sum, amount: Array) -> Sum:
     return Sum(total, running.rest + error)
 
 
-def start_ledger(pools: int, paths: int) -> Sum:
-    """A ledger in which nothing has happened, [line, pool, path], in the order of `LINES`."""
-    return start_sum(jnp.zeros((len(LINES), pools, paths), jnp.float32))
+def start_ledger(accounts: int, paths: int) -> Sum:
+    """A ledger in which nothing has happened, [account, line, path], in the order of `LINES`."""
+    return start_sum(jnp.zeros((accounts, len(LINES), paths), jnp.float32))
 
 
 def post(ledger: Sum, amounts: Mapping[str, Array]) -> Sum:
@@ -65,12 +65,9 @@ def post(ledger: Sum, amounts: Mapping[str, Array]) -> Sum:
     Parameters
     ----------
     ledger : Sum
-        [line, pool, path].
+        [account, line, path].
     amounts : mapping of str to jax.Array
-        Money by line, [pool, path]; other lines stay as they are.
+        Money by line, [account, path]; other lines stay as they are.
     """
-    totals, rests = list(ledger.total), list(ledger.rest)
-    for name, amount in amounts.items():
-        row = LINES.index(name)
-        totals[row], rests[row] = add(Sum(totals[row], rests[row]), amount)
-    return Sum(jnp.stack(totals), jnp.stack(rests))
+    nothing = jnp.zeros_like(ledger.total[:, 0])
+    return add(ledger, jnp.stack([amounts.get(line, nothing) for line in LINES], axis=1))

@@ -1,0 +1,71 @@
+"""What a policy sees at the end of a step, and what it may do about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from jax import Array
+
+    from stresslab.market.noise import Counter
+
+
+class Sight(NamedTuple):
+    """An account at the marks of a step's end.
+
+    Parameters
+    ----------
+    number : jax.Array
+        Number of the step, from 1, int32 scalar.
+    counter : Counter
+        Place of the block in the sequence of draws.
+    works : jax.Array
+        Whether the desk's tools work, [path].
+    is_open : jax.Array
+        Whether the venue has closed nothing or not all of the pool, [pool, path].
+    equity, requirement : jax.Array
+        Of each pool, in the account's currency, [pool, path].
+    leg_notional : jax.Array
+        Absolute value of each position, [position, path].
+    """
+
+    number: Array
+    counter: Counter
+    works: Array
+    is_open: Array
+    equity: Array
+    requirement: Array
+    leg_notional: Array
+
+
+class Action(NamedTuple):
+    """What a policy does; None for what it never does.
+
+    Parameters
+    ----------
+    deposit : jax.Array or None
+        Money that arrives in each pool now, [pool, path]; negative where it leaves.
+    cut : jax.Array or None
+        Share of each pool's positions that is closed at the mark now, [pool, path], 0 to 1.
+    slippage, fee_rate : jax.Array or None
+        Costs of the cut as shares of its notional, scalars.
+    moves_own_money : bool
+        Whether the deposits only move money between pools of the account.
+    """
+
+    deposit: Array | None = None
+    cut: Array | None = None
+    slippage: Array | None = None
+    fee_rate: Array | None = None
+
+
+class Policy(Protocol):
+    """A policy's numbers as arrays, with what it does."""
+
+    def init(self, pools: int, paths: int) -> Any:
+        """Return the state before the first step."""
+        ...
+
+    def act(self, state: Any, sight: Sight) -> tuple[Any, Action]:
+        """Look at the end of a step, and act."""
+        ...
