@@ -179,7 +179,7 @@ def step(
         rate, held = rows_of(funding.rate, legs.assets), account
 
         def pay() -> Account:
-            received = legs.pooled(-legs.side * notional * rate)
+            received = legs.pooled(-legs.funded(notional) * rate)
             return _pay_funding(parameters, held, received, legs, pnl, notional, number)
 
         account = lax.cond(funding.settles, pay, lambda: held)

@@ -76,7 +76,7 @@ def worst_inside(
         if layout.bridge == "every_pool":
             legs = _group(layout, parameters, single=False)
             middle = legs.notional(_middle(legs, market))
-            variance = legs.variance((legs.side - legs.marginal_rate(middle)) * middle, market)
+            variance = legs.variance(legs.surplus_exposure(middle), market)
             before, draw = before[layout.single_pools :], rows_of(pool_bridge, layout.streams)
             width = jnp.sqrt((after - before) ** 2 - 2.0 * variance * jnp.log(draw))
             after = 0.5 * (before + after + width)
