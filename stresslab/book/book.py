@@ -10,7 +10,7 @@ from stresslab.venues.pack import RulePack, Symbol
 
 @dataclass(frozen=True)
 class Position:
-    """One perpetual position.
+    """One position: a perpetual contract, spot, or an asset that serves as collateral.
 
     Parameters
     ----------
@@ -28,6 +28,9 @@ class Position:
         How it is booked.
     collateral : float or None
         Money that stands behind it alone, positive, in the account's currency; None where a cross position states none.
+    is_collateral : bool
+        Whether it is an asset that the wallet holds: spot at an entry price of 0, so that all its value counts, with
+        its haircuts for maintenance rates.
     """
 
     id: str
@@ -37,6 +40,7 @@ class Position:
     mark_price: float | None
     margin: Literal["isolated", "cross"]
     collateral: float | None
+    is_collateral: bool = False
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from stresslab.margin.problem import Layout, PoolParameters
+from stresslab.margin.problem import KindParameters, Layout, PoolParameters, RuleParameters
 from stresslab.market.process import MarketStep
+from stresslab.venues.rules.tier_rules import DISCOUNT
+
+_TINY = 1e-30  # keeps a quotient of nothing by nothing finite
 
 
 def rows_of(values: Array, rows: tuple[int, ...]) -> Array:
@@ -41,6 +44,10 @@ class PoolGroup:
 class Legs:
     """Positions with their rules, for the arithmetic of one step. Exists while a program is traced, and only then.
 
+    Where every position is linear with marginal tiers at the mark, the parameters hold no rules, and what is traced is
+    a maximum of lines; otherwise the tier in force is selected. Methods that take a share scale each position by it, as
+    where a part was closed before.
+
     Parameters
     ----------
     layout, parameters : Layout or PoolGroup, PoolParameters
@@ -67,38 +74,115 @@ class Legs:
             )
             for tier in range(parameters.rate.shape[0])
         ]
+        self.rules = None if parameters.rules is None else RuleParameters(*(rows_of(x, legs) for x in parameters.rules))
+        self.kinds = None if parameters.kinds is None else KindParameters(*(rows_of(x, legs) for x in parameters.kinds))
         self.membership = (
             rows_of(parameters.membership, layout.several_pools)[:, np.array(legs, np.int32)]
             if legs
             else parameters.membership[:0, :0]
         )
 
-    def notional(self, price_ratio: Array) -> Array:
-        """Absolute position value at price ratios, [leg, path]."""
-        return self.value * rows_of(price_ratio, self.asset_of_leg)
+    def unit_ratio(self, price_ratio: Array) -> Array:
+        """Unit value over today's where every leg has a price ratio of its own: the ratio, or its reciprocal (M2)."""
+        if self.rules is None:
+            return price_ratio
+        return jnp.where(self.rules.rises, price_ratio, 1.0 / price_ratio)
 
-    def pnl(self, price_ratio: Array) -> Array:
-        """Unrealized pnl at price ratios, [leg, path], signed (METHODS M1)."""
-        return self.pnl_at(rows_of(price_ratio, self.asset_of_leg))
+    def notional(self, price_ratio: Array, share: Array | None = None) -> Array:
+        """Absolute position value at price ratios by asset, of a share of each position, [leg, path]."""
+        return self.notional_at(rows_of(price_ratio, self.asset_of_leg), share)
 
-    def pnl_at(self, price_ratio: Array) -> Array:
+    def notional_at(self, price_ratio: Array, share: Array | None = None) -> Array:
+        """Absolute position value where every leg has a price ratio of its own, [leg, path]."""
+        return _shared(self.value * self.unit_ratio(price_ratio), share)
+
+    def pnl(self, price_ratio: Array, share: Array | None = None) -> Array:
+        """Unrealized pnl at price ratios by asset, [leg, path], signed (METHODS M1 and M2)."""
+        return self.pnl_at(rows_of(price_ratio, self.asset_of_leg), share)
+
+    def pnl_at(self, price_ratio: Array, share: Array | None = None) -> Array:
         """Unrealized pnl where every leg has a price ratio of its own, [leg, path]."""
-        return self.pnl_today + self.side * self.value * (price_ratio - 1.0)
+        slope = self.side * self.value
+        if self.rules is not None:
+            slope = jnp.where(self.rules.rises, slope, -slope)
+        return _shared(self.pnl_today + slope * (self.unit_ratio(price_ratio) - 1.0), share)
 
-    def requirement(self, notional: Array) -> Array:
-        """Maintenance margin: the largest of the tiers' lines (METHODS M3)."""
+    def requirement(self, notional: Array, share: Array | None = None) -> Array:
+        """What equity must exceed: maintenance margin, closing fees in the trigger, haircuts, [leg, path].
+
+        Parameters
+        ----------
+        notional : jax.Array
+            As `notional` returns it, [leg, path].
+        share : jax.Array, optional
+            The share that it was asked for, in [0, 1], [leg, path].
+        """
+        if self.rules is not None:
+            rules, (valued, measure, line, _) = self.rules, self._in_tier(notional, share)
+            # A table by size gives a rate, whatever the price; one by notional gives the amount itself.
+            required = jnp.where(rules.by_size, line * (valued / jnp.maximum(measure, _TINY)), line)
+            required = required + valued * self._size_rate(share) + rules.closing_rate * notional
+            return required + _shared(rules.closing_amount, share)
         rate, amount, _, _ = self.tiers[0]
         result = rate * notional - amount
         for rate, amount, _, _ in self.tiers[1:]:
             result = jnp.maximum(result, rate * notional - amount)
         return result
 
-    def marginal_rate(self, notional: Array) -> Array:
-        """Maintenance rate of the tier in force, the slope of the requirement."""
+    def marginal_rate(self, notional: Array, share: Array | None = None) -> Array:
+        """Slope of the requirement in the notional at the mark, [leg, path]."""
+        if self.rules is not None:
+            rules, (_, measure, line, rate) = self.rules, self._in_tier(notional, share)
+            result = jnp.where(rules.by_size, line / jnp.maximum(measure, _TINY), rate) + self._size_rate(share)
+            return jnp.where(rules.at_entry, 0.0, result) + rules.closing_rate
         result = self.tiers[0][0]
         for _, _, floor, rise in self.tiers[1:]:
             result = result + jnp.where(notional > floor, rise, 0.0)
         return result
+
+    def exposure(self, notional: Array) -> Array:
+        """Slope of the pnl in the log price, [leg, path], signed: linear and inverse alike, long gains as it rises."""
+        return self.side * notional
+
+    def surplus_exposure(self, notional: Array, share: Array | None = None) -> Array:
+        """Slope of pnl less requirement in the log price, [leg, path], signed."""
+        rate = self.marginal_rate(notional, share)
+        if self.rules is not None:
+            rate = jnp.where(self.rules.rises, rate, -rate)
+        return (self.side - rate) * notional
+
+    def funded(self, notional: Array) -> Array:
+        """Signed notional on which funding is paid, [leg, path]: of perpetual contracts alone."""
+        exposure = self.exposure(notional)
+        return exposure if self.kinds is None else self.kinds.funded * exposure
+
+    def closed(self, notional: Array) -> Array:
+        """Notional that a liquidation closes, [leg, path]: all but collateral, which stays what it is."""
+        return notional if self.kinds is None else (1.0 - self.kinds.haircut) * notional
+
+    def haircut(self, required: Array) -> Array | None:
+        """The part of a requirement that discounts collateral, [leg, path]; None where nothing is discounted."""
+        return None if self.kinds is None else self.kinds.haircut * required
+
+    def _in_tier(self, notional: Array, share: Array | None) -> tuple[Array, Array, Array, Array]:
+        """Notional that is margined, what its table's floors count, and line and rate of the tier in force."""
+        rules = self.rules
+        assert rules is not None, "plain legs have no rules"
+        valued = jnp.where(rules.at_entry, _shared(rules.entry_notional, share), notional)
+        measure = jnp.where(rules.by_size, _shared(rules.size, share), valued)
+        slope, amount, _, _ = self.tiers[0]
+        line = slope * measure - amount
+        for rate, amount, floor, _ in self.tiers[1:]:
+            line = jnp.where(measure > floor, rate * measure - amount, line)
+            slope = jnp.where(measure > floor, rate, slope)
+        return valued, measure, line, slope
+
+    def _size_rate(self, share: Array | None) -> Array:
+        """What the rate rises by with size (VENUES sections 9 and 12)."""
+        rules = self.rules
+        assert rules is not None, "plain legs have no rules"
+        root = rules.size_root if share is None else rules.size_root * jnp.sqrt(share)
+        return _shared(rules.size_slope, share) + jnp.maximum(root - (1.0 - DISCOUNT) * self.tiers[0][0], 0.0)
 
     def pooled(self, values: Array) -> Array:
         """Sums over each pool's positions, [pool, path]."""
@@ -117,6 +201,10 @@ class Legs:
         for row in range(1, factors):
             result = result + loads[row * pools : (row + 1) * pools] ** 2
         return result
+
+
+def _shared(values: Array, share: Array | None) -> Array:
+    return values if share is None else values * share
 
 
 def _sum_over_pools(membership: Array, values: Array) -> Array:

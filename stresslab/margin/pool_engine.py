@@ -163,7 +163,7 @@ def _step_several(
     if layout.bridge == "every_pool":
         # At the geometric middle of the step: the slope of each surplus in log prices, and what a crossing leaves.
         middle = legs.notional(jnp.sqrt(account.price_ratio * ratio))
-        variance = legs.variance((legs.side - legs.marginal_rate(middle)) * middle, market)
+        variance = legs.variance(legs.surplus_exposure(middle), market)
         width = _bridge_width(requirement - account.requirement, variance, pool_bridge)
         worst_inside = 0.5 * (account.requirement + requirement + width)
     else:

@@ -16,13 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stresslab.margin.closed_form import single_price_barriers, unrealized_pnl
+from stresslab.margin.position_arrays import is_plain, kind_arrays, mark_of, plain_arrays, rule_arrays, single
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from jax import Array
 
-    from stresslab.book.book import Book
+    from stresslab.book.book import Book, Position
     from stresslab.book.configuration import Configuration
 
 Bridge = Literal["every_pool", "single_price", "none"]
@@ -66,6 +67,55 @@ class Layout:
     legs: tuple[int, ...]
 
 
+class RuleParameters(NamedTuple):
+    """What a position needs beyond plain tiers, each [position, 1]; absent where every position is plain.
+
+    Parameters
+    ----------
+    rises : jax.Array
+        True where unit value is the price (linear, spot), False where it is one over the price (inverse).
+    at_entry : jax.Array
+        True where the notional at entry is margined instead of the one at the mark.
+    entry_notional : jax.Array
+        Absolute value at entry.
+    by_size : jax.Array
+        True where the floors of the tiers count size.
+    size : jax.Array
+        Absolute quantity as the book states it.
+    size_slope, size_root : jax.Array
+        What the rate rises by at the whole size: in a straight line, and with its square root above a discounted base.
+    closing_rate : jax.Array
+        Fee to close in the trigger as a share of the notional at the mark.
+    closing_amount : jax.Array
+        Fee to close at the bankruptcy price, money; 0 where `closing_fee` of the stakes holds it.
+    """
+
+    rises: Array
+    at_entry: Array
+    entry_notional: Array
+    by_size: Array
+    size: Array
+    size_slope: Array
+    size_root: Array
+    closing_rate: Array
+    closing_amount: Array
+
+
+class KindParameters(NamedTuple):
+    """Which legs are no perpetual contracts, each [position, 1]; absent where all are.
+
+    Parameters
+    ----------
+    funded : jax.Array
+        1 for a perpetual contract, 0 for spot and collateral, which pay no funding.
+    haircut : jax.Array
+        1 where the requirement is the haircut of a collateral asset, 0 where it is maintenance margin.
+    """
+
+    funded: Array
+    haircut: Array
+
+
 class PoolParameters(NamedTuple):
     """The numbers of a problem, in the account's currency, float32.
 
@@ -93,6 +143,10 @@ class PoolParameters(NamedTuple):
         Liquidation fee as a share of the notional closed, scalar.
     returned : jax.Array
         1 where the equity left after closing goes back to the account, 0 where the venue keeps it, scalar.
+    rules : RuleParameters or None
+        None where every position is linear with marginal tiers at the mark and no fee in the trigger.
+    kinds : KindParameters or None
+        None where every position is a perpetual contract.
     """
 
     notional: Array
@@ -108,6 +162,8 @@ class PoolParameters(NamedTuple):
     settlement: Array
     fee_rate: Array
     returned: Array
+    rules: RuleParameters | None = None
+    kinds: KindParameters | None = None
 
 
 @dataclass(frozen=True)
@@ -199,13 +255,15 @@ def build_problem(
     membership = np.array([[position in pool for position in range(len(book.positions))] for pool in pools], np.float64)
     membership = membership.reshape(len(pools), len(book.positions))
     parameters = PoolParameters(
-        **_position_arrays(book),
-        membership=_single(membership),
-        collateral=_single(collaterals[:, None]),
-        barrier=_single(np.array(watches.barriers)[:, None]),
-        settlement=_single(np.array(watches.settlements)[:, None]),
-        fee_rate=_single(book.venue.liquidation_fee_rate),
-        returned=_single(book.venue.remainder == "returned"),
+        **plain_arrays(book.positions),
+        membership=single(membership),
+        collateral=single(collaterals[:, None]),
+        barrier=single(np.array(watches.barriers)[:, None]),
+        settlement=single(np.array(watches.settlements)[:, None]),
+        fee_rate=single(book.venue.liquidation_fee_rate),
+        returned=single(book.venue.remainder == "returned"),
+        rules=None if all(map(is_plain, book.positions)) else RuleParameters(**rule_arrays(book.positions)),
+        kinds=KindParameters(**kind_arrays(book.positions)) if any(map(_is_spot, book.positions)) else None,
     )
     streams = tuple(
         "pool:" + "\x1f".join(sorted(book.positions[position].id for position in pools[pool])) for pool in several_pools
@@ -213,37 +271,8 @@ def build_problem(
     return Problem(layout, parameters, pools, collaterals, configuration_stakes, streams)
 
 
-def _single(values: object) -> Array:
-    return np.asarray(values, dtype=np.float32)  # type: ignore[return-value]
-
-
-def _mark(book: Book, position: int) -> float:
-    mark = book.positions[position].mark_price
-    assert mark is not None, "the scenario resolves every mark price before a problem is built"
-    return mark
-
-
-def _position_arrays(book: Book) -> dict[str, Array]:
-    marks = np.array([_mark(book, index) for index in range(len(book.positions))])
-    quantities = np.array([position.quantity for position in book.positions])
-    entries = np.array([position.entry_price for position in book.positions])
-    tables = [position.symbol.tiers for position in book.positions]
-    depth = max(len(table.floors) for table in tables)
-
-    def padded(values: tuple[float, ...]) -> list[float]:
-        return list(values) + [values[-1]] * (depth - len(values))
-
-    # A repeated last tier adds the same line again to the maximum, and a rise of zero to the slope.
-    rates = np.array([padded(table.maintenance_rates) for table in tables]).T
-    return {
-        "notional": _single((np.abs(quantities) * marks)[:, None]),
-        "side": _single(np.sign(quantities)[:, None]),
-        "pnl": _single((quantities * (marks - entries))[:, None]),
-        "rate": _single(rates[:, :, None]),
-        "amount": _single(np.array([padded(table.maintenance_amounts) for table in tables]).T[:, :, None]),
-        "floor": _single(np.array([padded(table.floors) for table in tables]).T[:, :, None]),
-        "rate_rise": _single(np.diff(rates, axis=0, prepend=0.0)[:, :, None]),
-    }
+def _is_spot(position: Position) -> bool:
+    return position.symbol.contract == "spot"
 
 
 class _Watches:
@@ -259,7 +288,7 @@ class _Watches:
 
     def of(self, pool: tuple[int, ...], collateral: float) -> tuple[int, ...]:
         positions = [self.book.positions[index] for index in pool]
-        marks = [_mark(self.book, index) for index in pool]
+        marks = [mark_of(position) for position in positions]
         lower, upper = single_price_barriers(
             [position.quantity for position in positions],
             [position.entry_price for position in positions],

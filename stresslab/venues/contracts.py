@@ -53,6 +53,7 @@ CONTRACTS: Mapping[str, Contract] = MappingProxyType(
     {
         "linear": Contract(_same, _price_of, 1.0),
         "inverse": Contract(_reciprocal, _price_of_reciprocal, -1.0),
+        "spot": Contract(_same, _price_of, 1.0),
     }
 )
 
@@ -70,7 +71,7 @@ def price_beside(value: float, today: float, contract: str = "linear") -> float 
     today : float
         Unit value at the mark or the entry, positive. A root that is nothing beside it is 0 but for rounding: a
         position paid in full would otherwise show a price of no meaning.
-    contract : {"linear", "inverse"}
+    contract : {"linear", "inverse", "spot"}
         Kind of contract.
 
     Returns
@@ -87,8 +88,8 @@ def exposure(quantity: float, contract: str = "linear", contract_size: float = 1
     Parameters
     ----------
     quantity : float
-        Signed size: base units if linear, contracts if inverse.
-    contract : {"linear", "inverse"}
+        Signed size: base units if linear or spot, contracts if inverse.
+    contract : {"linear", "inverse", "spot"}
         Kind of contract.
     contract_size : float
         What one unit of quantity stands for: base units if linear, quote currency if inverse. Positive.
@@ -109,10 +110,10 @@ def unrealized_pnl(
     Parameters
     ----------
     quantity : float
-        Signed size: base units if linear, contracts if inverse.
+        Signed size: base units if linear or spot, contracts if inverse.
     entry_price, mark_price : float
         Positive prices per base unit.
-    contract : {"linear", "inverse"}
+    contract : {"linear", "inverse", "spot"}
         Kind of contract.
     contract_size : float
         Base units (linear) or quote currency (inverse) in one unit of quantity, positive.
@@ -132,10 +133,10 @@ def notional(quantity: float, price: float, contract: str = "linear", contract_s
     Parameters
     ----------
     quantity : float
-        Signed size: base units if linear, contracts if inverse.
+        Signed size: base units if linear or spot, contracts if inverse.
     price : float
         Positive price per base unit.
-    contract : {"linear", "inverse"}
+    contract : {"linear", "inverse", "spot"}
         Kind of contract.
     contract_size : float
         Base units (linear) or quote currency (inverse) in one unit of quantity, positive.
@@ -157,7 +158,7 @@ def average_entry_price(quantities: Sequence[float], prices: Sequence[float], co
         Sizes of the fills, all of one sign.
     prices : sequence of float
         Their positive prices.
-    contract : {"linear", "inverse"}
+    contract : {"linear", "inverse", "spot"}
         Kind of contract.
 
     Returns

@@ -14,7 +14,7 @@ from stresslab.venues.rules.lines import RequirementLines
 from stresslab.venues.tiers import TierTable
 
 MEASURES = ("notional", "size")
-_DISCOUNT = 0.8  # of the base rate, on which the premium for size is put (VENUES section 12)
+DISCOUNT = 0.8  # of the base rate, on which the premium for size is put (VENUES section 12)
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def square_root(tiers: TierTable, holding: Holding) -> RequirementLines:
 
 
 def _root_rate(base: float, holding: Holding) -> float:
-    return max(base, _DISCOUNT * base + holding.size_factor * math.sqrt(holding.quantity))
+    return max(base, DISCOUNT * base + holding.size_factor * math.sqrt(holding.quantity))
 
 
 def _by_tier(tiers: TierTable, holding: Holding, notional: float) -> float:
