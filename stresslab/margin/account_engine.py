@@ -14,8 +14,8 @@ The order of events inside a step is fixed:
 4. At the hours of funding every open pool pays or receives it, on the notional at the mark at the end of the step.
 5. Margin is tested at the mark at the end of the step, and a pool without surplus is liquidated at that mark: after
    funding, after a jump, after an order (METHODS M10, DESIGN section 8). Only then are orders filled that the jump passed.
-6. Winning positions are closed by the venue, where it does so. Orders and policies act on what they see at the end of
-   the step: see `stresslab.margin.policies`.
+6. The venue closes winning positions, where it does so; orders whose latency is over are filled; then policies act on
+   what they see at the end of the step, in the order of `stresslab.margin.policies.table`.
 7. The ledger is booked: every amount that moved cash stands on one of its lines.
 
 A loss ends at what the pool owns. What is missing below zero is the insurance draw, on a line of its own.
@@ -30,14 +30,17 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from jax import Array, lax
+from jax import Array
 
-from stresslab.margin import closing, events, inside_step, orders
-from stresslab.margin.account_problem import AccountLayout, AccountParameters
-from stresslab.margin.account_state import NEVER, Account, Marked, marked_at
-from stresslab.margin.crossings import Inside
-from stresslab.margin.ledger import add, start_ledger, start_sum
+from stresslab.margin import events, inside_step, orders
+from stresslab.margin.account_problem import AccountLayout, AccountParameters, Section
+from stresslab.margin.account_state import NEVER, Account, Marked, by_account, legs_of, marked_at
+from stresslab.margin.branching import where_needed
+from stresslab.margin.closing import close_legs
+from stresslab.margin.crossings import Inside, several
+from stresslab.margin.ledger import add, post, start_ledger, start_sum
 from stresslab.margin.legs import rows_of
+from stresslab.margin.liquidation import test_at_mark
 from stresslab.margin.policies.sight import Action, Sight
 from stresslab.market.noise import Counter
 from stresslab.market.process import MarketStep
@@ -61,7 +64,8 @@ class Funding(NamedTuple):
 def init(layout: AccountLayout, acting: AccountParameters, paths: int) -> Account:
     """State before the first step, at today's marks, on a block of paths; pools without surplus are liquidated."""
     parameters = acting.positions
-    logs = jnp.zeros((max(layout.leg_assets) + 1, paths), jnp.float32)
+    assets = max(layout.leg_assets) + 1
+    logs = jnp.zeros((assets, paths), jnp.float32)
     today = marked_at(layout, parameters, layout.every_pool, logs, None)
     cash = jnp.broadcast_to(parameters.collateral, today.deficit.shape)
     nothing = jnp.zeros_like(today.deficit)
@@ -86,8 +90,9 @@ def init(layout: AccountLayout, acting: AccountParameters, paths: int) -> Accoun
             tuple(policy.init(section.pool_count, paths) for policy in each)
             for section, each in zip(layout.sections, acting.policies, strict=True)
         ),
+        outages=tuple(None if outage is None else outage.init(assets, paths) for outage in acting.outages),
     )
-    return closing.test_at_mark(layout, acting, account, today, layout.every_pool, np.int32(0))
+    return test_at_mark(layout, acting, account, logs, layout.every_pool, np.int32(0))
 
 
 def step(
@@ -122,18 +127,171 @@ def step(
     funding : Funding or None
         None where no funding is paid.
     """
-    account = inside_step.step(layout, acting, account, market, inside, pool_bridge, number)
+    works = tuple(
+        None if outage is None else outage.works(state, number)
+        for outage, state in zip(acting.outages, account.outages, strict=True)
+    )
+    leg_works = _by_leg(layout, works, inside.low.shape[1])
+    account = inside_step.step(layout, acting, account, market, inside, pool_bridge, leg_works, number)
+    if layout.bridge != "every_pool":
+        account = test_at_mark(layout, acting, account, market.log_price, layout.every_pool, number)
     if funding is not None:
-        paid, rate = account, funding.rate
-
-        def settle() -> Account:
-            marked = marked_at(layout, acting.positions, layout.every_pool, market.log_price, paid.share)
-            settled = _pay(layout, acting, paid, marked, rate)
-            return closing.test_at_mark(layout, acting, settled, marked, layout.every_pool, number)
-
-        account = lax.cond(funding.settles, settle, lambda: paid)
+        account = _pay(layout, acting, account, market.log_price, funding, number)
     if acting.events.auto_deleveraging is not None:
-        account = events.deleverage(layout, acting, account, market, counter, number)
+        account = _deleverage(layout, acting, account, market, counter, number)
     if acting.orders is not None:
-        account = inside_step.fill_at_end(layout, acting, account, market, number)
-    return _policies(layout, acting, account, market, number, counter)
+        account = inside_step.fill_at_end(layout, acting, account, market, leg_works, number)
+    for place, section in enumerate(layout.sections):
+        account = _policies(layout, acting, account, market, place, section, works[place], number, counter)
+    return account._replace(
+        outages=tuple(
+            None if outage is None else outage.step(state, market.log_price, number)
+            for outage, state in zip(acting.outages, account.outages, strict=True)
+        )
+    )
+
+
+def _by_leg(layout: AccountLayout, works: tuple[Array | None, ...], paths: int) -> Array | None:
+    """Whether tools work, for each leg; None where they always do."""
+    if all(each is None for each in works):
+        return None
+    rows = [jnp.ones(paths, bool) if each is None else each for each in works]
+    account_of_leg = [place for place, section in enumerate(layout.sections) for _ in range(section.leg_count)]
+    return jnp.stack(rows)[np.array(account_of_leg, np.int32)]
+
+
+def _pay(
+    layout: AccountLayout,
+    acting: AccountParameters,
+    account: Account,
+    log_price: Array,
+    funding: Funding,
+    number: Array,
+) -> Account:
+    """Settle funding at its hours, then test margin at the mark."""
+    legs = legs_of(layout, acting.positions, layout.every_pool)
+    ratio = rows_of(jnp.exp(log_price), layout.leg_assets)
+
+    def settle() -> Account:
+        notional = legs.notional(ratio, account.share)
+        received = -legs.pooled(legs.funded(notional) * rows_of(funding.rate, layout.leg_assets))
+        booked = jnp.where(account.is_open, received, 0.0)
+        total = account.funding + received
+        deficit = marked_at(layout, acting.positions, layout.every_pool, log_price, account.share).deficit
+        paid = account._replace(
+            cash=add(account.cash, booked),
+            funding=total,
+            required=jnp.maximum(account.required, deficit - total),
+            ledger=post(account.ledger, {"funding": by_account(layout, booked)}),
+        )
+        return test_at_mark(layout, acting, paid, log_price, layout.every_pool, number)
+
+    return where_needed(funding.settles, settle, account)
+
+
+def _deleverage(
+    layout: AccountLayout,
+    acting: AccountParameters,
+    account: Account,
+    market: MarketStep,
+    counter: Counter,
+    number: Array,
+) -> Account:
+    """Close the winning positions that the venue takes, at the mark and without a fee."""
+    deleveraging, share = acting.events.auto_deleveraging, account.share
+    assert deleveraging is not None and share is not None, "positions are taken"
+    legs = legs_of(layout, acting.positions, layout.every_pool)
+    ratio = rows_of(jnp.exp(market.log_price), layout.leg_assets)
+    taken = events.deleveraged(deleveraging, market, counter, layout.leg_assets, legs.pnl(ratio, share))
+    taken = taken & legs.reducible & (share > 0.0) & rows_of(account.is_open, layout.pool_of_leg)
+
+    def close() -> Account:
+        closed, free = jnp.where(taken, share, 0.0), jnp.zeros_like(share)
+        after = close_legs(layout, acting, account, closed, ratio, free, free, is_forced=False)
+        after = _with_deficit(layout, acting, after, market)
+        return test_at_mark(layout, acting, after, market.log_price, layout.every_pool, number)
+
+    return where_needed(taken.any(), close, account)
+
+
+def _with_deficit(layout: AccountLayout, acting: AccountParameters, account: Account, market: MarketStep) -> Account:
+    """The same with deficits as they are after positions changed."""
+    if not layout.several:
+        return account
+    return account._replace(deficit=several(layout, acting.positions, market, account.share).deficit())
+
+
+def _policies(
+    layout: AccountLayout,
+    acting: AccountParameters,
+    account: Account,
+    market: MarketStep,
+    place: int,
+    section: Section,
+    works: Array | None,
+    number: Array,
+    counter: Counter,
+) -> Account:
+    """Let the policies of an account act, one after the other."""
+    pools = tuple(range(section.first_pool, section.first_pool + section.pool_count))
+    states = list(account.policies[place])
+    now: Marked | None = None
+    for row, policy in enumerate(acting.policies[place]):
+        if now is None:
+            now = marked_at(layout, acting.positions, pools, market.log_price, account.share)
+        cash = account.cash.value[section.pools]
+        sight = Sight(
+            number,
+            counter,
+            works,
+            account.is_open[section.pools],
+            cash,
+            cash + now.pnl,
+            now.requirement,
+            now.leg_notional,
+        )
+        states[row], action = policy.act(states[row], sight)
+        account = _carry_out(layout, acting, account, market, place, section, action, number)
+        now = None if policy.cuts else now
+    every = list(account.policies)
+    every[place] = tuple(states)
+    return account._replace(policies=tuple(every))
+
+
+def _carry_out(
+    layout: AccountLayout,
+    acting: AccountParameters,
+    account: Account,
+    market: MarketStep,
+    place: int,
+    section: Section,
+    action: Action,
+    number: Array,
+) -> Account:
+    if action.deposit is not None:
+        deposit = action.deposit
+
+        def move() -> Account:
+            moved = jnp.zeros_like(account.transfers).at[section.pools].set(deposit)
+            transfers = account.transfers + moved
+            used = jnp.maximum(account.cash_used, by_account(layout, transfers))
+            ledger = post(account.ledger, {"transfers": by_account(layout, moved)})
+            return account._replace(cash=add(account.cash, moved), transfers=transfers, cash_used=used, ledger=ledger)
+
+        account = where_needed((deposit != 0.0).any(), move, account)
+    if action.cut is not None:
+        cut, slippage, fee_rate = action.cut, action.slippage, action.fee_rate
+        before, share = account, account.share
+        assert share is not None and slippage is not None and fee_rate is not None, "a cut has its costs"
+
+        def close() -> Account:
+            legs = legs_of(layout, acting.positions, layout.every_pool)
+            pool_of_leg = np.array(layout.pool_of_leg[section.legs], np.int32) - section.first_pool
+            part = jnp.zeros_like(share).at[section.legs].set(cut[pool_of_leg]) * legs.reducible
+            ratio = rows_of(jnp.exp(market.log_price), layout.leg_assets)
+            after = close_legs(layout, acting, before, part * share, ratio, slippage, fee_rate)
+            after = _with_deficit(layout, acting, after, market)
+            return test_at_mark(layout, acting, after, market.log_price, layout.every_pool, number)
+
+        account = where_needed((cut > 0.0).any(), close, before)
+    return account

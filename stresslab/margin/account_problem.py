@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stresslab.margin import events, orders, procedures
 from stresslab.margin.policies.table import build_policies
@@ -69,7 +68,7 @@ class AccountLayout:
         Row of the bridge draws of each pool on several prices.
     sections : tuple of Section
         The accounts.
-    reduction : Reducing or None
+    reducing : Reducing or None
         How the venue reduces a pool before it closes it; None where it closes it whole.
     resizes : bool
         Whether anything changes the size of positions before their pool is closed.
@@ -87,7 +86,7 @@ class AccountLayout:
     several: tuple[int, ...]
     streams: tuple[int, ...]
     sections: tuple[Section, ...]
-    reduction: procedures.Reducing | None
+    reducing: procedures.Reducing | None
     resizes: bool
     plain: tuple[bool, ...]
 
@@ -177,7 +176,10 @@ def build_accounts(
     sections: list[Section] = []
     legs: list[int] = []
     pools: list[tuple[int, ...]] = []
-    alone, together, several, rows = [], [], [], []
+    alone: list[int] = []
+    together: list[int] = []
+    several: list[int] = []
+    rows: list[int] = []
     for each in configurations:
         sections.append(Section(len(pools), len(each.pools), len(legs), len(positions)))
         for pool in each.pools:
@@ -191,7 +193,7 @@ def build_accounts(
     order_parameters = orders.build(scenario, configurations, legs)
     policies, outages = build_policies(scenario, configurations)
     venue_events = events.build(scenario, legs)
-    reduction, procedure = procedures.build(scenario, pools)
+    reducing, procedure = procedures.build(scenario, pools, legs)
     cuts = any(policy.cuts for each in policies for policy in each)
     layout = AccountLayout(
         bridge=bridge,
@@ -204,12 +206,10 @@ def build_accounts(
         several=tuple(several),
         streams=tuple(rows),
         sections=tuple(sections),
-        reduction=reduction,
-        resizes=bool(
-            reduction or cuts or order_parameters is not None or venue_events.auto_deleveraging is not None
-        ),
+        reducing=reducing,
+        resizes=bool(reducing or cuts or order_parameters is not None or venue_events.auto_deleveraging is not None),
         plain=tuple(
-            reduction is None and venue_events.auto_deleveraging is None and not each.policies for each in configurations
+            reducing is None and venue_events.auto_deleveraging is None and not each.policies for each in configurations
         ),
     )
     collateral = np.array([pool.collateral for each in configurations for pool in each.pools])
@@ -226,8 +226,16 @@ def build_accounts(
 
 def _of_legs(parameters: PoolParameters, legs: Sequence[int]) -> dict[str, Any]:
     """What describes positions, for each leg; the axis of positions is the last but one."""
+
+    def taken(values: Any) -> Any:
+        return np.asarray(values)[..., legs, :]
+
     names = ("notional", "side", "pnl", "rate", "amount", "floor", "rate_rise")
-    return {name: np.asarray(getattr(parameters, name))[..., legs, :] for name in names}
+    result: dict[str, Any] = {name: taken(getattr(parameters, name)) for name in names}
+    for name in ("rules", "kinds"):
+        group = getattr(parameters, name)
+        result[name] = None if group is None else type(group)(*map(taken, group))
+    return result
 
 
 def _single(values: Any) -> Any:

@@ -54,6 +54,8 @@ class Account(NamedTuple):
         State of stop-loss and take-profit orders; None where there are none.
     policies : tuple of tuple
         State of each account's policies.
+    outages : tuple
+        State of each account's outages; None where it has none.
     """
 
     cash: Sum
@@ -73,6 +75,7 @@ class Account(NamedTuple):
     ledger: Sum
     orders: Any
     policies: tuple[tuple[Any, ...], ...]
+    outages: tuple[Any, ...]
 
     @property
     def is_open(self) -> Array:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 import numpy as np
-from jax import Array, lax
+from jax import Array
 
-from stresslab.margin import events, procedures
+from stresslab.margin import events
 from stresslab.margin.account_problem import AccountLayout, AccountParameters
-from stresslab.margin.account_state import Account, Marked, by_account, legs_of, marked, order_of
+from stresslab.margin.account_state import Account, Marked, by_account, legs_of, order_of
 from stresslab.margin.ledger import add, post
-from stresslab.margin.legs import rows_of
 
 
 def put(values: Array, pools: tuple[int, ...], rows: Array) -> Array:
     """Rows of some pools replaced."""
-    return rows if len(pools) == values.shape[0] else values.at[np.array(pools, np.int32)].set(rows)
+    if pools == tuple(range(values.shape[0])):
+        return rows
+    return values.at[np.array(pools, np.int32)].set(rows)
 
 
 def close_legs(
@@ -29,6 +30,7 @@ def close_legs(
     *,
     fee_line: str = "trading_fee",
     correction: Array | None = None,
+    is_forced: bool = True,
 ) -> Account:
     """Close parts of positions; what they earned becomes cash.
 
@@ -41,19 +43,23 @@ def close_legs(
     ratio : jax.Array
         Price over start price at which it is, [leg, path].
     slippage, fee_rate : jax.Array
-        Costs as shares of the notional closed, broadcast over [leg, path]; price impact is added where there is any.
+        Costs as shares of the notional closed, broadcast over [leg, path].
     fee_line : {"trading_fee", "liquidation_fee"}
         Where the fee is booked.
     correction : jax.Array or None
         Money beyond the pnl at these prices that the pools realize, [pool, path].
+    is_forced : bool
+        Whether the close has a price impact, where there is any.
     """
     legs = legs_of(layout, acting.positions, layout.every_pool)
     notional = legs.notional(ratio, closed)
-    impact = events.price_impact(acting.events, notional, order_of(layout, layout.every_pool))
+    cost = slippage * notional
+    if is_forced and acting.events.impact is not None:
+        cost = cost + events.price_impact(acting.events, notional, order_of(layout, layout.every_pool))
     lines = {
         "price_pnl": legs.pooled(legs.pnl(ratio, closed)),
         fee_line: -legs.pooled(fee_rate * notional),
-        "slippage": -legs.pooled(slippage * notional + impact),
+        "slippage": -legs.pooled(cost),
     }
     if correction is not None:
         lines["price_pnl"] = lines["price_pnl"] + correction
@@ -75,8 +81,7 @@ def close_pools(
     pools: tuple[int, ...],
     closed: Array,
     equity: Array,
-    requirement: Array,
-    leg_notional: Array,
+    now: Marked,
     number: Array | np.int32,
 ) -> Account:
     """Freeze pools that the venue closes, at what they are worth; the ledger is booked after the last step.
@@ -89,17 +94,17 @@ def close_pools(
         The pools in question.
     closed : jax.Array
         Which of them, [pool, path].
-    equity, requirement : jax.Array
-        At the price of the close, [pool, path].
-    leg_notional : jax.Array
-        Of their legs, [leg, path].
+    equity : jax.Array
+        By which they are settled, [pool, path].
+    now : Marked
+        The pools at the price of the close.
     number : jax.Array
         Number of the step.
     """
     here = np.array(pools, np.int32)
     legs = legs_of(layout, acting.positions, pools)
 
-    def where(name: str, rows: Array) -> Array:
+    def where(name: str, rows: Array | np.int32) -> Array:
         values: Array = getattr(account, name)
         return put(values, pools, jnp.where(closed, rows, values[here]))
 
@@ -107,46 +112,12 @@ def close_pools(
         liquidation_step=where("liquidation_step", jnp.minimum(account.liquidation_step[here], number)),
         closed_step=where("closed_step", number),
         equity=where("equity", equity),
-        notional=where("notional", legs.pooled(leg_notional)),
+        notional=where("notional", legs.pooled(legs.closed(now.leg_notional))),
     )
     if account.impact is not None:
-        impact = events.price_impact(acting.events, leg_notional, order_of(layout, pools))
+        impact = events.price_impact(acting.events, legs.closed(now.leg_notional), order_of(layout, pools))
         account = account._replace(impact=where("impact", legs.pooled(impact)))
     if account.seized is not None:
         assert acting.events.backstop is not None, "only a backstop seizes"
-        account = account._replace(seized=where("seized", equity < acting.events.backstop * requirement))
+        account = account._replace(seized=where("seized", equity < acting.events.backstop * now.requirement))
     return account
-
-
-def test_at_mark(
-    layout: AccountLayout,
-    acting: AccountParameters,
-    account: Account,
-    log_price: Array,
-    pools: tuple[int, ...],
-    number: Array | np.int32,
-) -> Account:
-    """Test pools at marks, [asset, path], and liquidate those without a surplus."""
-    if not pools:
-        return account
-    ratio = rows_of(jnp.exp(log_price), tuple(layout.leg_assets[leg] for leg in order_of(layout, pools)))
-    here = np.array(pools, np.int32)
-
-    def lacking(account: Account) -> tuple[Array, Marked]:
-        now = marked(layout, acting.positions, pools, ratio, account.share)
-        return account.is_open[here] & (account.cash.value[here] <= now.deficit), now
-
-    hit, now = lacking(account)
-    if layout.reduction is None:
-        equity = account.cash.value[here] + now.pnl
-        return close_pools(layout, acting, account, pools, hit, equity, now.requirement, now.leg_notional, number)
-
-    def reduce() -> Account:
-        def again(_: int, account: Account) -> Account:
-            hit, now = lacking(account)
-            equity = account.cash.value[here] + now.pnl
-            return procedures.reduce(layout, acting, account, pools, hit, ratio, equity, number)
-
-        return lax.fori_loop(0, layout.reduction.most, again, account)
-
-    return lax.cond(hit.any(), reduce, lambda: account)

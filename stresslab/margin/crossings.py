@@ -9,10 +9,13 @@ import numpy as np
 from jax import Array, lax
 
 from stresslab.margin.account_problem import AccountLayout
-from stresslab.margin.account_state import assets_of, legs_of, marked, order_of, shares_of
+from stresslab.margin.account_state import Marked, assets_of, legs_of, marked, order_of, shares_of
 from stresslab.margin.legs import Legs, PoolGroup, rows_of
 from stresslab.margin.problem import PoolParameters
 from stresslab.market.process import MarketStep
+
+# A step's range halved this often is below the rounding of a log price.
+_HALVINGS = 24
 
 
 class Inside(NamedTuple):
@@ -61,6 +64,8 @@ class Several(NamedTuple):
     ----------
     legs : Legs
         Their legs, with a row of prices for each asset among them.
+    assets : tuple of int
+        Asset of each leg.
     share : jax.Array or None
         Size of each of these legs.
     market : MarketStep
@@ -68,46 +73,49 @@ class Several(NamedTuple):
     """
 
     legs: Legs
+    assets: tuple[int, ...]
     share: Array | None
     market: MarketStep
 
     def deficit(self) -> Array:
         """Requirement less unrealized pnl at the end of the step, [pool, path]."""
-        legs = self.legs
-        ratio = jnp.exp(rows_of(self.market.log_price, legs.assets))
-        required = legs.requirement(legs.notional(ratio, self.share), self.share)
-        return legs.pooled(required - legs.pnl(ratio, self.share))
+        return self.marked(rows_of(jnp.exp(self.market.log_price), self.assets)).deficit
 
-    def middle(self) -> Array:
-        """Notional of each leg at the geometric middle of the step."""
-        logs = (self.market.start_log_price, self.market.log_price)
-        start, end = (rows_of(log, self.legs.assets) for log in logs)
-        return self.legs.notional(jnp.exp(0.5 * (start + end)), self.share)
+    def middle_ratio(self) -> Array:
+        """Price over start price of each leg at the geometric middle of the step."""
+        return rows_of(jnp.exp(0.5 * (self.market.start_log_price + self.market.log_price)), self.assets)
 
-    def worst(self, before: Array, after: Array, draw: Array) -> Array:
-        """Largest deficit inside the step: a bridge of the surplus between its ends (METHODS M19)."""
-        legs, middle = self.legs, self.middle()
-        variance = legs.variance((legs.side - legs.marginal_rate(middle, self.share)) * middle, self.market)
-        return 0.5 * (before + after + jnp.sqrt((after - before) ** 2 - 2.0 * variance * jnp.log(draw)))
+    def marked(self, ratio: Array) -> Marked:
+        """The pools at a price of each leg."""
+        legs, share = self.legs, self.share
+        notional, pnl = legs.notional_at(ratio, share), legs.pnl_at(ratio, share)
+        return Marked(notional, pnl, legs.pooled(pnl), legs.pooled(legs.requirement(notional, share)))
 
 
-def several(
-    layout: AccountLayout, parameters: PoolParameters, market: MarketStep, share: Array | None
-) -> Several:
+def several(layout: AccountLayout, parameters: PoolParameters, market: MarketStep, share: Array | None) -> Several:
     """The pools on several prices."""
-    legs = Legs(PoolGroup(layout.leg_assets, layout.several, order_of(layout, layout.several)), parameters)
-    return Several(legs, shares_of(share, layout, layout.several), market)
+    order = order_of(layout, layout.several)
+    legs = Legs(PoolGroup(layout.leg_assets, layout.several, order), parameters)
+    return Several(legs, assets_of(layout, layout.several), shares_of(share, layout, layout.several), market)
 
 
-def crossing_ratio(
+def worst_of_several(over: Several, before: Array, after: Array, draw: Array) -> Array:
+    """Largest deficit inside the step: a bridge of the surplus between its ends (METHODS M19)."""
+    legs, middle = over.legs, over.legs.notional_at(over.middle_ratio(), over.share)
+    variance = legs.variance(legs.surplus_exposure(middle, over.share), over.market)
+    return 0.5 * (before + after + jnp.sqrt((after - before) ** 2 - 2.0 * variance * jnp.log(draw)))
+
+
+def crossing(
     layout: AccountLayout,
     parameters: PoolParameters,
     pools: tuple[int, ...],
     cash: Array,
+    start: Array | None,
     reached: Array,
     share: Array | None,
 ) -> Array:
-    """Price over start price at which pools on one price have no surplus left, for each of their legs, [leg, path].
+    """Log of price over start price at which pools on one price have no surplus left, [pool, path].
 
     Parameters
     ----------
@@ -115,22 +123,36 @@ def crossing_ratio(
         The accounts.
     pools : tuple of int
         Pools on one price.
-    cash, reached : jax.Array
-        Of these pools: cash, and log of price over start price beyond the crossing, [pool, path].
+    cash : jax.Array
+        Of these pools, [pool, path].
+    start, reached : jax.Array
+        Log of price over start price on this side of the crossing and beyond it, [pool, path]; the first may be missing
+        where every position is linear with marginal tiers.
     share : jax.Array or None
         Size of every leg of the layout.
     """
     legs, held = legs_of(layout, parameters, pools), shares_of(share, layout, pools)
-    home = {leg: row for row, pool in enumerate(pools) for leg in layout.pools[pool]}
-    pool_of_leg = np.array([home[leg] for leg in order_of(layout, pools)], np.int32)
+    row_of_leg = np.array([row for row, pool in enumerate(pools) for _ in layout.pools[pool]], np.int32)
+
+    def surplus(ratio: Array) -> tuple[Array, Array]:
+        own = ratio[row_of_leg]
+        notional = legs.notional(own, held)
+        return cash - legs.pooled(legs.requirement(notional, held) - legs.pnl(own, held)), notional
 
     # A surplus that is concave in the price has tangents above it: from beyond the crossing each of them meets zero
     # before the crossing, and the root is reached after as many tangents as tiers are crossed on the way.
     def tangent(_: int, ratio: Array) -> Array:
-        own = ratio[pool_of_leg]
-        notional = legs.notional(own, held)
-        surplus = cash - legs.pooled(legs.requirement(notional, held) - legs.pnl(own, held))
-        slope = legs.pooled((legs.side - legs.marginal_rate(notional, held)) * notional) / ratio
-        return ratio - jnp.where(slope == 0.0, 0.0, surplus / jnp.where(slope == 0.0, 1.0, slope))
+        left, notional = surplus(ratio)
+        slope = legs.pooled(legs.surplus_exposure(notional, held)) / ratio
+        return ratio - jnp.where(slope == 0.0, 0.0, left / jnp.where(slope == 0.0, 1.0, slope))
 
-    return lax.fori_loop(0, parameters.rate.shape[0] + 3, tangent, jnp.exp(reached))[pool_of_leg]
+    def halved(_: int, ends: tuple[Array, Array]) -> tuple[Array, Array]:
+        middle = 0.5 * (ends[0] + ends[1])
+        survives = surplus(jnp.exp(middle))[0] > 0.0
+        return jnp.where(survives, middle, ends[0]), jnp.where(survives, ends[1], middle)
+
+    if parameters.rules is None:
+        return jnp.log(lax.fori_loop(0, parameters.rate.shape[0] + 3, tangent, jnp.exp(reached)))
+    assert start is not None, "any other rule needs both sides of the crossing"
+    ends: tuple[Array, Array] = lax.fori_loop(0, _HALVINGS, halved, (start, reached))
+    return ends[1]

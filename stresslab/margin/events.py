@@ -68,7 +68,7 @@ def build(scenario: Scenario, legs: Sequence[int]) -> Parameters:
         volume = np.array([impact.daily_volumes[asset] for asset in assets])
         coefficient = impact.stress * volatility / np.sqrt(_DAYS_PER_YEAR * volume)
         coefficient = coefficient[:, None].astype(np.float32)
-    backstop = getattr(scenario.book.venue, "backstop", 0.0)
+    backstop = scenario.book.venue.backstop
     drawn = None
     if deleveraging is not None:
         keys: Any = noise.stream_keys(scenario.seed, [f"auto_deleveraging:{asset}" for asset in market.assets])

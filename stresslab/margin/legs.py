@@ -164,6 +164,22 @@ class Legs:
         """The part of a requirement that discounts collateral, [leg, path]; None where nothing is discounted."""
         return None if self.kinds is None else self.kinds.haircut * required
 
+    @property
+    def reducible(self) -> Array:
+        """Whether a venue may close part of a leg, [leg, 1]: perpetual contracts alone."""
+        return self.side != 0.0 if self.kinds is None else self.kinds.funded > 0.0
+
+    def measure(self, notional: Array, share: Array | None = None) -> Array:
+        """What the floors of the tiers count, [leg, path]: notional, or size."""
+        return notional if self.rules is None else self._in_tier(notional, share)[1]
+
+    def floor_below(self, measure: Array) -> Array:
+        """Floor of the tier in force, [leg, path]."""
+        result = self.tiers[0][2]
+        for _, _, floor, _ in self.tiers[1:]:
+            result = jnp.where(measure > floor, floor, result)
+        return jnp.broadcast_to(result, measure.shape)
+
     def _in_tier(self, notional: Array, share: Array | None) -> tuple[Array, Array, Array, Array]:
         """Notional that is margined, what its table's floors count, and line and rate of the tier in force."""
         rules = self.rules

@@ -10,12 +10,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
-from stresslab.margin import account_engine, pool_engine
-from stresslab.margin.account_engine import AccountOutcome
+from stresslab.margin import account_engine, pool_engine, settlement
 from stresslab.margin.account_problem import AccountLayout, AccountParameters
 from stresslab.margin.crossings import inside_of_step
 from stresslab.margin.pool_engine import Outcome
 from stresslab.margin.problem import Layout, PoolParameters
+from stresslab.margin.settlement import AccountOutcome
 from stresslab.market import noise
 from stresslab.market.funding import Funding
 
@@ -71,16 +71,16 @@ class BlockResult(NamedTuple):
     ratio_bins : jax.Array
         Number of the bin that holds the margin ratio, [snapshot, stake, path], uint8: how many edges lie below it. The
         pools of the accounts come after the pool engine's stakes.
-    accounts : tuple of AccountOutcome
-        Per path, for each account.
+    accounts : AccountOutcome or None
+        Per path; None without accounts.
     """
 
     outcome: Outcome
     ratio_bins: Array
-    accounts: tuple[AccountOutcome, ...]
+    accounts: AccountOutcome | None
 
 
-@partial(jax.jit, static_argnames=("layout", "account_layouts"), compiler_options=_COMPILER_OPTIONS)
+@partial(jax.jit, static_argnames=("layout", "account_layout"), compiler_options=_COMPILER_OPTIONS)
 def simulate_block(
     layout: Layout,
     parameters: PoolParameters,
@@ -88,10 +88,10 @@ def simulate_block(
     streams: Streams,
     grid: Grid,
     first_path: Array,
-    accounts: tuple[AccountParameters, ...] = (),
+    accounts: AccountParameters | None = None,
     funding: Funding | None = None,
     *,
-    account_layouts: tuple[AccountLayout, ...] = (),
+    account_layout: AccountLayout | None = None,
 ) -> BlockResult:
     """Simulate paths ``first_path`` to ``first_path + BLOCK_WIDTH - 1``.
 
@@ -105,22 +105,22 @@ def simulate_block(
         Draws and steps.
     first_path : jax.Array
         uint32 scalar.
-    accounts, account_layouts : tuple of AccountParameters, tuple of AccountLayout
+    accounts, account_layout : AccountParameters, AccountLayout, optional
         The configurations that the account engine takes, on the same paths.
     funding : Funding, optional
         Where funding is paid; it reaches the accounts alone.
     """
     path = first_path + jnp.arange(BLOCK_WIDTH, dtype=jnp.uint32)
-    problems = tuple(zip(account_layouts, accounts, strict=True))
+    problem = None if account_layout is None or accounts is None else (account_layout, accounts)
 
     def step(index: Array, carry: Any) -> Any:
-        state, premium, account, histories = carry
+        state, premium, account, history = carry
         counter = noise.Counter(path, index.astype(jnp.uint32))
         draws = process.draw(streams.process, counter)
         state, market = process.step(state, draws, grid.dt)
         pool_bridge = noise.uniform(noise.words(streams.pools, counter)[0])
         account = pool_engine.step(layout, parameters, account, market, draws.bridge, pool_bridge)
-        if problems:
+        if problem is not None:
             assert streams.accounts is not None, "accounts come with keys for their pools"
             inside = inside_of_step(market, draws.bridge)
             bridge = noise.uniform(noise.words(streams.accounts, counter)[0])
@@ -130,37 +130,29 @@ def simulate_block(
                 premium = funding.step(premium, market, streams.funding, counter)
                 settles = (index + 1) % funding.interval == 0
                 payment = account_engine.Funding(settles, funding.rate(premium))
-            histories = tuple(
-                account_engine.step(*problem, history, market, inside, bridge, index + 1, payment)
-                for problem, history in zip(problems, histories, strict=True)
-            )
-        return state, premium, account, histories
+            history = account_engine.step(*problem, history, market, inside, bridge, index + 1, counter, payment)
+        return state, premium, account, history
 
     def snapshot(carry: Any, bounds: tuple[Array, Array]) -> tuple[Any, Array]:
-        state, premium, account, histories = lax.fori_loop(bounds[0], bounds[1], step, carry)
+        state, premium, account, history = lax.fori_loop(bounds[0], bounds[1], step, carry)
         prices = process.log_price(state)
         ratios = [pool_engine.margin_ratios(layout, parameters, account, prices, bounds[1])]
-        ratios += [
-            account_engine.margin_ratios(*problem, history, prices)
-            for problem, history in zip(problems, histories, strict=True)
-        ]
+        if problem is not None:
+            ratios.append(settlement.margin_ratios(*problem, history, prices))
         bins = jnp.ceil(jnp.log(jnp.concatenate(ratios)) / _BIN_WIDTH)
-        return (state, premium, account, histories), jnp.clip(bins, 0, RATIO_BINS - 1).astype(jnp.uint8)
+        return (state, premium, account, history), jnp.clip(bins, 0, RATIO_BINS - 1).astype(jnp.uint8)
 
     state = process.init(BLOCK_WIDTH)
     premium = None if funding is None else funding.init(BLOCK_WIDTH)
     account = pool_engine.init(layout, parameters, BLOCK_WIDTH)
-    histories = tuple(account_engine.init(*problem, BLOCK_WIDTH) for problem in problems)
+    history = None if problem is None else account_engine.init(*problem, BLOCK_WIDTH)
     starts = jnp.concatenate([jnp.zeros(1, jnp.int32), grid.snapshots[:-1]])
-    (state, _, account, histories), bins = lax.scan(
-        snapshot, (state, premium, account, histories), (starts, grid.snapshots)
+    (state, _, account, history), bins = lax.scan(
+        snapshot, (state, premium, account, history), (starts, grid.snapshots)
     )
     prices, steps = process.log_price(state), grid.snapshots[-1]
     return BlockResult(
         pool_engine.finalize(layout, parameters, account, prices, steps),
         bins,
-        tuple(
-            account_engine.finalize(*problem, history, prices, steps)
-            for problem, history in zip(problems, histories, strict=True)
-        ),
+        None if problem is None or history is None else settlement.finalize(*problem, history, prices, steps),
     )

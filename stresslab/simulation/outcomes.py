@@ -41,10 +41,18 @@ class Outcomes:
         Change of the stake's value to the horizon, [stake, path], signed, in the account's currency.
     insurance_draw : numpy.ndarray
         What was missing below zero at liquidation, [stake, path], not negative.
+    closed_step : numpy.ndarray
+        Step in which the venue closed the rest of the stake, [stake, path]; that of the liquidation where it closes pools
+        whole, steps + 1 if never.
     ledger : numpy.ndarray
         Sums of the ledger's lines (`stresslab.margin.ledger`) over the pools of each account, [account, line, path].
     ledger_drift : numpy.ndarray
-        Largest rounding of any pool of the account, change of equity less the sum of the lines, [account, path].
+        Rounding of the account: change of equity less the sum of the lines, absolute, [account, path].
+    cash_used : numpy.ndarray
+        Largest amount moved into the account from outside, net of what was moved out before, [account, path].
+    alert_step : dict of int to numpy.ndarray
+        Of each account that has alerts, by its place in `accounts`: step at whose end the margin ratio was first seen
+        below each level, [level, pool, path], pools in the configuration's order; steps + 1 if never.
     log_price : numpy.ndarray
         Log of price over start price at the horizon, [asset, path].
     failed : numpy.ndarray
@@ -70,8 +78,11 @@ class Outcomes:
     liquidation_step: NDArray[np.int32]
     profit: NDArray[np.float32]
     insurance_draw: NDArray[np.float32]
+    closed_step: NDArray[np.int32]
     ledger: NDArray[np.float32]
     ledger_drift: NDArray[np.float32]
+    cash_used: NDArray[np.float32]
+    alert_step: dict[int, NDArray[np.int32]]
     log_price: NDArray[np.float32]
     failed: NDArray[np.bool_]
     ratio_edges: NDArray[np.float32]

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from stresslab.margin.account_problem import AccountProblem, build_accounts
 from stresslab.margin.ledger_lines import LINES
+from stresslab.margin.policies import alerts
 from stresslab.margin.problem import Bridge, Problem, build_problem
 from stresslab.market import noise
 from stresslab.market.funding import build as build_funding
@@ -23,10 +24,11 @@ from stresslab.market.funding import streams as funding_streams
 from stresslab.market.models import MODELS
 from stresslab.scenario.scenario import Scenario
 from stresslab.simulation.outcomes import Outcomes
+from stresslab.venues.rules.procedures import WHOLE
 
 if TYPE_CHECKING:
-    from stresslab.margin.account_engine import AccountOutcome
     from stresslab.margin.pool_engine import Outcome
+    from stresslab.margin.settlement import AccountOutcome
     from stresslab.simulation.block import BlockResult
 
 logger = logging.getLogger(__name__)
@@ -82,26 +84,24 @@ def simulate(
         raise ValueError(f"threads is {threads}; give at least 1, or None for one a core")
     book, assets = scenario.book, scenario.market.assets
     funding = build_funding(scenario.market, scenario.step)
-    everything = every_account or funding is not None
+    everything = every_account or funding is not None or venue_acts(scenario)
     acting = tuple(place for place, each in enumerate(scenario.configurations) if everything or each.policies)
     resting = [each for place, each in enumerate(scenario.configurations) if place not in acting]
     problem = build_problem(book, resting, assets, bridge=bridge)
-    accounts, account_streams = build_accounts(
-        book, [scenario.configurations[place] for place in acting], assets, scenario.step, bridge=bridge
-    )
+    accounts = build_accounts(scenario, [scenario.configurations[place] for place in acting], bridge=bridge)
     model = MODELS[scenario.market.model]
     process = model.build(scenario.market, scenario.step)
     streams = block.Streams(
         np.asarray(noise.stream_keys(scenario.seed, model.streams(scenario.market.assets))),  # type: ignore[arg-type]
         np.asarray(noise.stream_keys(scenario.seed, problem.several_streams)),  # type: ignore[arg-type]
-        np.asarray(noise.stream_keys(scenario.seed, account_streams)) if accounts else None,  # type: ignore[arg-type]
+        np.asarray(noise.stream_keys(scenario.seed, accounts.streams)) if accounts else None,  # type: ignore[arg-type]
         np.asarray(noise.stream_keys(scenario.seed, funding_streams(assets))) if funding else None,  # type: ignore[arg-type]
     )
     snapshots = snapshot_steps(scenario.steps, scenario.step)
     grid = block.Grid(np.float32(scenario.step / DAYS_PER_YEAR), snapshots)  # type: ignore[arg-type]
 
     started = time.perf_counter()
-    account_parameters = tuple(account.parameters for account in accounts)
+    account_parameters = None if accounts is None else accounts.parameters
     lower = partial(
         block.simulate_block.lower,
         problem.layout,
@@ -112,7 +112,7 @@ def simulate(
         np.uint32(0),
         account_parameters,
         funding,
-        account_layouts=tuple(account.layout for account in accounts),
+        account_layout=None if accounts is None else accounts.layout,
     )
     # In a thread of its own, as the blocks are: Ctrl-C rises in the main thread alone, and JAX crashes the interpreter
     # if it rises while a program is traced. The executor waits for the compilation to end.
@@ -125,7 +125,7 @@ def simulate(
         result: BlockResult = compiled(
             problem.parameters, process, streams, grid, np.uint32(first), account_parameters, funding
         )
-        arrays = _joined(accounts, *jax.tree.map(np.asarray, (result.outcome, result.accounts)))
+        arrays = _joined(*jax.tree.map(np.asarray, (result.outcome, result.accounts)))
         counted = ~arrays["failed"]
         counted[scenario.paths - first :] = False
         return arrays, _above_edges(np.asarray(result.ratio_bins)[..., counted])
@@ -201,39 +201,49 @@ def _above_edges(bins: NDArray[np.uint8]) -> NDArray[np.int64]:
 _BY_POOL = ("required_collateral", "liquidation_step", "profit", "insurance_draw")
 
 
-def _joined(accounts: tuple[AccountProblem, ...], outcome: Outcome, further: tuple[AccountOutcome, ...]) -> Arrays:
-    """A block's arrays by name, with the rows of the accounts below those of the pool engine."""
-    arrays: Arrays = {"log_price": outcome.log_price, "failed": outcome.failed}
-    for name in _BY_POOL:
-        arrays[name] = np.concatenate([getattr(each, name) for each in (outcome, *further)])
-    paths = outcome.failed.size
-    arrays["ledger"] = np.concatenate([np.empty((0, len(LINES), paths)), *(each.lines[None] for each in further)])
-    arrays["ledger_drift"] = np.concatenate(
-        [np.empty((0, paths)), *(np.abs(each.drift).max(axis=0, keepdims=True) for each in further)]
+def venue_acts(scenario: Scenario) -> bool:
+    """Whether the venue does more than close a pool whole, so that every configuration needs the account engine."""
+    venue = scenario.book.venue
+    return (
+        venue.liquidation_procedure != "full"
+        or venue.reduction.order != WHOLE.order
+        or venue.backstop > 0.0
+        or scenario.impact is not None
+        or scenario.auto_deleveraging is not None
     )
-    for each in further:
-        arrays["failed"] = arrays["failed"] | each.failed
+
+
+def _joined(outcome: Outcome, accounts: AccountOutcome | None) -> Arrays:
+    """A block's arrays by name, with the rows of the accounts below those of the pool engine."""
+    arrays: Arrays = {name: getattr(outcome, name) for name in ("log_price", "failed", *_BY_POOL)}
+    # Where a pool is closed whole the step that liquidates it closes it.
+    arrays["closed_step"] = outcome.liquidation_step
+    if accounts is not None:
+        for name in (*_BY_POOL, "closed_step"):
+            arrays[name] = np.concatenate([arrays[name], getattr(accounts, name)])
+        arrays["failed"] = outcome.failed | accounts.failed
+        arrays |= {"ledger": accounts.lines, "ledger_drift": np.abs(accounts.drift), "cash_used": accounts.cash_used}
+        arrays["alert_step"] = accounts.alerts
     return arrays
 
 
 def _stakes(
-    problem: Problem, accounts: tuple[AccountProblem, ...], acting: tuple[int, ...]
+    problem: Problem, accounts: AccountProblem | None, acting: tuple[int, ...]
 ) -> tuple[tuple[tuple[int, ...], ...], tuple[int, ...]]:
     """Stake behind each pool of every configuration, and pool of each stake; those of the accounts come last."""
     stakes = list(problem.configuration_stakes)
     pools = list(problem.layout.stake_pools)
-    pool_count = len(problem.pools)
-    for place, account in zip(acting, accounts, strict=True):
-        first = len(pools)
-        stakes.insert(place, tuple(first + account.order.index(pool) for pool in range(len(account.order))))
-        pools += range(pool_count, pool_count + len(account.order))
-        pool_count += len(account.order)
+    for place, section in zip(acting, accounts.layout.sections if accounts else (), strict=True):
+        stakes.insert(place, tuple(range(len(pools), len(pools) + section.pool_count)))
+        pools += range(
+            len(problem.pools) + section.first_pool, len(problem.pools) + section.first_pool + section.pool_count
+        )
     return tuple(stakes), tuple(pools)
 
 
 def _empty(
     problem: Problem,
-    accounts: tuple[AccountProblem, ...],
+    accounts: AccountProblem | None,
     acting: tuple[int, ...],
     scenario: Scenario,
     snapshots: NDArray[np.int32],
@@ -255,8 +265,11 @@ def _empty(
         liquidation_step=np.empty((stakes, paths), np.int32),
         profit=np.empty((stakes, paths), np.float32),
         insurance_draw=np.empty((stakes, paths), np.float32),
-        ledger=np.empty((len(accounts), len(LINES), paths), np.float32),
-        ledger_drift=np.empty((len(accounts), paths), np.float32),
+        closed_step=np.empty((stakes, paths), np.int32),
+        ledger=np.empty((len(acting), len(LINES), paths), np.float32),
+        ledger_drift=np.empty((len(acting), paths), np.float32),
+        cash_used=np.empty((len(acting), paths), np.float32),
+        alert_step=_no_alerts(accounts, paths),
         log_price=np.empty((len(scenario.market.assets), paths), np.float32),
         failed=np.empty(paths, np.bool_),
         ratio_edges=edges,
@@ -266,10 +279,24 @@ def _empty(
     )
 
 
+def _no_alerts(accounts: AccountProblem | None, paths: int) -> dict[int, NDArray[np.int32]]:
+    """Room for the alerts of each account that has any."""
+    if accounts is None:
+        return {}
+    return {
+        place: np.empty((policy.levels.shape[0], accounts.layout.sections[place].pool_count, paths), np.int32)
+        for place, policies in enumerate(accounts.parameters.policies)
+        for policy in policies
+        if isinstance(policy, alerts.Acting)
+    }
+
+
 def _fold(outcomes: Outcomes, first: int, arrays: Arrays, above: NDArray[np.int64]) -> None:
     """Put a block into its place. Counts are integers, so their sum does not depend on the order either."""
     here = slice(first, min(first + outcomes.block_width, outcomes.failed.size))
     width = here.stop - here.start
+    for place, first_alerts in arrays.pop("alert_step", {}).items():
+        outcomes.alert_step[place][..., here] = first_alerts[..., :width]
     for name, values in arrays.items():
         getattr(outcomes, name)[..., here] = values[..., :width]
     outcomes.ratio_counts[...] += above

@@ -74,6 +74,8 @@ class RulePack:
         How the rate of funding is made, bounded and paid.
     reduction : Reduction
         The figures of the procedure.
+    backstop : float
+        Share of the maintenance margin below which the venue keeps everything that is left, in [0, 1).
     """
 
     name: str
@@ -88,6 +90,7 @@ class RulePack:
     confidence: str | None = None
     funding: FundingRules = UNKNOWN_FUNDING
     reduction: Reduction = WHOLE
+    backstop: float = 0.0
 
     @property
     def sha256(self) -> str:

@@ -19,23 +19,28 @@ class Sight(NamedTuple):
         Number of the step, from 1, int32 scalar.
     counter : Counter
         Place of the block in the sequence of draws.
-    works : jax.Array
-        Whether the desk's tools work, [path].
+    works : jax.Array or None
+        Whether the desk's tools work, [path]; None where they always do.
     is_open : jax.Array
-        Whether the venue has closed nothing or not all of the pool, [pool, path].
-    equity, requirement : jax.Array
+        Whether the venue left anything of the pool, [pool, path].
+    cash, equity, requirement : jax.Array
         Of each pool, in the account's currency, [pool, path].
     leg_notional : jax.Array
-        Absolute value of each position, [position, path].
+        Absolute value of each leg, [leg, path], pool after pool.
     """
 
     number: Array
     counter: Counter
-    works: Array
+    works: Array | None
     is_open: Array
+    cash: Array
     equity: Array
     requirement: Array
     leg_notional: Array
+
+    def able(self, wanted: Array) -> Array:
+        """Where something is wanted, [pool, path], and the desk's tools work."""
+        return wanted if self.works is None else wanted & self.works
 
 
 class Action(NamedTuple):
@@ -46,11 +51,9 @@ class Action(NamedTuple):
     deposit : jax.Array or None
         Money that arrives in each pool now, [pool, path]; negative where it leaves.
     cut : jax.Array or None
-        Share of each pool's positions that is closed at the mark now, [pool, path], 0 to 1.
+        Share of each pool's contracts that is closed at the mark now, [pool, path], 0 to 1.
     slippage, fee_rate : jax.Array or None
         Costs of the cut as shares of its notional, scalars.
-    moves_own_money : bool
-        Whether the deposits only move money between pools of the account.
     """
 
     deposit: Array | None = None
@@ -59,8 +62,13 @@ class Action(NamedTuple):
     fee_rate: Array | None = None
 
 
-class Policy(Protocol):
-    """A policy's numbers as arrays, with what it does."""
+class Acting(Protocol):
+    """A policy with its numbers as arrays."""
+
+    @property
+    def cuts(self) -> bool:
+        """Whether it changes the size of positions."""
+        ...
 
     def init(self, pools: int, paths: int) -> Any:
         """Return the state before the first step."""

@@ -1,32 +1,27 @@
 """Top-up: money sent into a pool whose margin ratio fell below a trigger, out of one reserve for all pools.
 
-At the end of a step, in this order: money that is due arrives; money on its way to a pool that was liquidated meanwhile
-goes back to the reserve; then each open pool whose margin ratio is below the trigger, and to which nothing is on its
-way, is sent what restores the target, within what its cap and the reserve still allow. Pools are served in the
-configuration's order.
+At the end of a step, in this order: money that is due arrives; money on its way to a pool that was closed meanwhile goes
+back to the reserve; then each open pool whose margin ratio is below the trigger, and to which nothing is on its way, is
+sent what restores the target, within what its cap and the reserve still allow. Pools are served in the configuration's
+order.
 """
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from stresslab.margin.policies import alarm
+from stresslab.margin.policies.sight import Action, Sight
+
 if TYPE_CHECKING:
+    from stresslab.book.configuration import Configuration
     from stresslab.book.policies import TopUp
-
-
-class Parameters(NamedTuple):
-    """The policy's numbers, scalars; the delay in steps, int32."""
-
-    trigger: Array
-    target: Array
-    cap: Array
-    reserve: Array
-    delay: Array
+    from stresslab.scenario.scenario import Scenario
 
 
 class State(NamedTuple):
@@ -42,88 +37,79 @@ class State(NamedTuple):
         What is on its way to each pool, [pool, path].
     due : jax.Array
         Number of the step at whose end it arrives, [pool, path], int32.
+    alarm : stresslab.margin.policies.alarm.State or None
+        None where the desk decides at once.
     """
 
     reserve: Array
     sent: Array
     coming: Array
     due: Array
+    alarm: alarm.State | None
 
 
-def build(policy: TopUp, step: float) -> Parameters:
-    """Parameters as arrays.
+class Acting(NamedTuple):
+    """The policy's numbers, scalars; the delay in steps, int32."""
 
-    Parameters
-    ----------
-    policy : TopUp
-        Checked.
-    step : float
-        Length of a step in days.
-    """
-    return Parameters(
-        trigger=np.float32(policy.trigger),  # type: ignore[arg-type]
-        target=np.float32(policy.target),  # type: ignore[arg-type]
-        cap=np.float32(policy.cap),  # type: ignore[arg-type]
-        reserve=np.float32(policy.reserve),  # type: ignore[arg-type]
-        delay=np.int32(math.ceil(policy.delay / step - 1e-9)),  # type: ignore[arg-type]
+    trigger: Array
+    target: Array
+    cap: Array
+    reserve: Array
+    delay: Array
+    alarm: alarm.Alarm | None
+
+    @property
+    def cuts(self) -> bool:
+        """Whether it changes the size of positions."""
+        return False
+
+    def init(self, pools: int, paths: int) -> State:
+        """Nothing sent yet."""
+        nothing = jnp.zeros((pools, paths), jnp.float32)
+        raised = None if self.alarm is None else alarm.quiet(pools, paths)
+        return State(jnp.full(paths, self.reserve), nothing, nothing, jnp.zeros((pools, paths), jnp.int32), raised)
+
+    def act(self, state: State, sight: Sight) -> tuple[State, Action]:
+        """Do at the end of a step what the module's text says."""
+        number, is_open = sight.number, sight.is_open
+        on_its_way = state.coming > 0.0
+        arrived = jnp.where(sight.able(on_its_way & is_open & (state.due <= number)), state.coming, 0.0)
+        returned = jnp.where(on_its_way & ~is_open, state.coming, 0.0)
+        coming = state.coming - arrived - returned
+        sent = state.sent - returned
+        equity = sight.equity + arrived
+        low = is_open & (coming == 0.0) & (equity < self.trigger * sight.requirement)
+        raised, acts = alarm.ring(self.alarm, state.alarm, low, sight)
+        wanted = jnp.minimum(self.target * sight.requirement - equity, jnp.maximum(self.cap - sent, 0.0))
+        wanted = jnp.where(acts, jnp.maximum(wanted, 0.0), 0.0)
+        reserve = state.reserve + returned.sum(axis=0)
+        grants = []
+        for row in wanted:
+            grants.append(jnp.minimum(row, reserve))
+            reserve = reserve - grants[-1]
+        granted = jnp.stack(grants)
+        at_once = self.delay == 0
+        new = State(
+            reserve=reserve,
+            sent=sent + granted,
+            coming=coming + jnp.where(at_once, 0.0, granted),
+            due=jnp.where(granted > 0.0, number + self.delay, state.due),
+            alarm=raised,
+        )
+        return new, Action(deposit=arrived + jnp.where(at_once, granted, 0.0))
+
+
+def build(policy: TopUp, scenario: Scenario, configuration: Configuration) -> Acting:
+    """The policy's numbers as arrays, on the grid of the scenario."""
+
+    def single(value: float) -> Any:
+        return np.float32(value)
+
+    return Acting(
+        trigger=single(policy.trigger),
+        target=single(policy.target),
+        cap=single(policy.cap),
+        reserve=single(policy.reserve),
+        delay=np.int32(math.ceil(policy.delay / scenario.step - 1e-9)),  # type: ignore[arg-type]
+        alarm=alarm.build(policy.answer, policy.name, scenario, configuration),
     )
-
-
-def init(parameters: Parameters, pools: int, paths: int) -> State:
-    """Nothing sent yet."""
-    nothing = jnp.zeros((pools, paths), jnp.float32)
-    return State(jnp.full(paths, parameters.reserve), nothing, nothing, jnp.zeros((pools, paths), jnp.int32))
-
-
-def act(
-    parameters: Parameters,
-    state: State,
-    order: tuple[int, ...],
-    is_open: Array,
-    equity: Array,
-    requirement: Array,
-    number: Array,
-) -> tuple[State, Array]:
-    """Do at the end of a step what the module's text says.
-
-    Parameters
-    ----------
-    parameters, state : Parameters, State
-        The policy.
-    order : tuple of int
-        Pools in the order in which they are served.
-    is_open : jax.Array
-        Whether the pool was not liquidated, [pool, path].
-    equity, requirement : jax.Array
-        At the marks of the step's end, [pool, path].
-    number : jax.Array
-        Number of the step, int32 scalar.
-
-    Returns
-    -------
-    tuple of State and jax.Array
-        The new state, and the money that arrives in each pool now, [pool, path].
-    """
-    on_its_way = state.coming > 0.0
-    arrived = jnp.where(on_its_way & is_open & (state.due <= number), state.coming, 0.0)
-    returned = jnp.where(on_its_way & ~is_open, state.coming, 0.0)
-    coming = state.coming - arrived - returned
-    sent = state.sent - returned
-    equity = equity + arrived
-    low = is_open & (coming == 0.0) & (equity < parameters.trigger * requirement)
-    wanted = jnp.minimum(parameters.target * requirement - equity, jnp.maximum(parameters.cap - sent, 0.0))
-    wanted = jnp.where(low, jnp.maximum(wanted, 0.0), 0.0)
-    reserve = state.reserve + returned.sum(axis=0)
-    grants = [jnp.zeros_like(reserve)] * len(order)
-    for pool in order:
-        grants[pool] = jnp.minimum(wanted[pool], reserve)
-        reserve = reserve - grants[pool]
-    granted = jnp.stack(grants)
-    at_once = parameters.delay == 0
-    new = State(
-        reserve=reserve,
-        sent=sent + granted,
-        coming=coming + jnp.where(at_once, 0.0, granted),
-        due=jnp.where(granted > 0.0, number + parameters.delay, state.due),
-    )
-    return new, arrived + jnp.where(at_once, granted, 0.0)

@@ -19,10 +19,17 @@ class Reduction:
         Share of the position that a step closes, in (0, 1]; read by ``steps``.
     full_tiers : int
         Number of lowest tiers from which a position is closed whole, at least 1; read by ``tiers``.
+    pause : float
+        Days between two reductions, not negative.
+    order : {"together", "worst_first", "pairs_first"}
+        Which positions of a pool are closed: all alike, the one with the largest loss, or first what longs and shorts
+        of one underlying offset.
     """
 
     step: float = 1.0
     full_tiers: int = 1
+    pause: float = 0.0
+    order: str = "together"
 
 
 WHOLE = Reduction()

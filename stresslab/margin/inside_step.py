@@ -1,0 +1,238 @@
+"""Between the ends of a step: orders and liquidations, by which of them comes first."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from stresslab.margin import orders
+from stresslab.margin.account_problem import AccountLayout, AccountParameters
+from stresslab.margin.account_state import Account, marked
+from stresslab.margin.branching import where_needed
+from stresslab.margin.closing import close_legs, close_pools, put
+from stresslab.margin.crossings import Inside, crossing, several, worst_of_several, worst_of_single
+from stresslab.margin.legs import rows_of
+from stresslab.margin.liquidation import reduce_on_the_way, reduce_pools, test_at_mark, without_surplus
+from stresslab.market.process import MarketStep
+
+
+def step(
+    layout: AccountLayout,
+    acting: AccountParameters,
+    account: Account,
+    market: MarketStep,
+    inside: Inside,
+    pool_bridge: Array,
+    works: Array | None,
+    number: Array,
+) -> Account:
+    """Fill orders and liquidate pools between the ends of a step.
+
+    Parameters
+    ----------
+    layout, acting, account : AccountLayout, AccountParameters, Account
+        The accounts.
+    market : MarketStep
+        What the step does to prices.
+    inside : Inside
+        Extremes of every price.
+    pool_bridge : jax.Array
+        Uniforms for the least surplus of pools on several prices, [stream, path].
+    works : jax.Array or None
+        Whether the desk's tools work, [leg, path]; None where they always do.
+    number : jax.Array
+        Number of the step.
+    """
+    draw = rows_of(pool_bridge, layout.streams)
+    if acting.orders is not None and layout.bridge != "none":
+        account = _fill(layout, acting, account, market, inside, draw, works, number)
+    account = _single(layout, acting, account, market, inside, number)
+    return _several(layout, acting, account, market, draw, number)
+
+
+def _single(
+    layout: AccountLayout,
+    acting: AccountParameters,
+    account: Account,
+    market: MarketStep,
+    inside: Inside,
+    number: Array,
+) -> Account:
+    pools = layout.alone + layout.together
+    if layout.bridge == "none" or not pools:
+        return account
+    here = np.array(pools, np.int32)
+    worst, reached = worst_of_single(layout, acting.positions, inside, account.share)
+    hit = without_surplus(account, pools, worst)
+    required = jnp.maximum(account.required[here], worst - account.funding[here])
+    account = account._replace(required=put(account.required, pools, required))
+    start = market.start_log_price[np.array([layout.leg_assets[layout.pools[pool][0]] for pool in pools], np.int32)]
+    if layout.reducing is not None:
+        before = account
+        return where_needed(
+            hit.any(), lambda: reduce_on_the_way(layout, acting, before, start, reached, number), before
+        )
+    if acting.positions.rules is None:
+        # What the crossing leaves follows from cash, which is frozen now, and is worked out after the last step.
+        return account._replace(
+            reached=jnp.where(hit, reached, account.reached),
+            liquidation_step=put(
+                account.liquidation_step, pools, jnp.where(hit, number, account.liquidation_step[here])
+            ),
+            closed_step=put(account.closed_step, pools, jnp.where(hit, number, account.closed_step[here])),
+        )
+
+    def close() -> Account:
+        cash = account.cash.value[here]
+        at = crossing(layout, acting.positions, pools, cash, start, reached, account.share)
+        row_of_leg = np.array([row for row, pool in enumerate(pools) for _ in layout.pools[pool]], np.int32)
+        now = marked(layout, acting.positions, pools, jnp.exp(at)[row_of_leg], account.share)
+        return close_pools(layout, acting, account, pools, hit, now.requirement, now, number)
+
+    return where_needed(hit.any(), close, account)
+
+
+def _several(
+    layout: AccountLayout, acting: AccountParameters, account: Account, market: MarketStep, draw: Array, number: Array
+) -> Account:
+    if not layout.several:
+        return account
+    pools, here = layout.several, np.array(layout.several, np.int32)
+    over = several(layout, acting.positions, market, account.share)
+    after = over.deficit()
+    if layout.bridge == "every_pool":
+        worst = worst_of_several(over, account.deficit, after, draw)
+        # Where an order was filled on the way nothing is bridged, and the end of the step is all that is looked at.
+        worst = jnp.where(jnp.isnan(account.deficit), after, worst)
+        hit = without_surplus(account, pools, worst)
+        required = jnp.maximum(account.required[here], worst - account.funding[here])
+        account = account._replace(required=put(account.required, pools, required))
+
+        def close() -> Account:
+            ratio = over.middle_ratio()
+            now = over.marked(ratio)
+            if layout.reducing is None:
+                return close_pools(layout, acting, account, pools, hit, now.requirement, now, number)
+            return reduce_pools(layout, acting, account, pools, hit, ratio, now.requirement, now, number)
+
+        # Most steps of a block liquidate none, so what a liquidation leaves is worked out only when there is one.
+        account = where_needed(hit.any(), close, account)
+    account = account._replace(deficit=after)
+    if layout.resizes:
+        account = test_at_mark(layout, acting, account, market.log_price, pools, number)
+    return account
+
+
+def _fill(
+    layout: AccountLayout,
+    acting: AccountParameters,
+    account: Account,
+    market: MarketStep,
+    inside: Inside,
+    draw: Array,
+    works: Array | None,
+    number: Array,
+) -> Account:
+    """Fill the orders that the step reaches before it liquidates their pool."""
+    share = account.share
+    assert acting.orders is not None and share is not None, "orders come with sizes"
+    start, low, high = (rows_of(log, layout.leg_assets) for log in (market.start_log_price, *inside))
+    fill = orders.reached(acting.orders, start, low, high)
+    active = fill.reached & (share > 0.0) & rows_of(account.is_open, layout.pool_of_leg)
+    if works is not None:
+        active = active & works
+
+    def execute() -> Account:
+        first = active & _before_liquidation(layout, acting, account, market, fill, draw)
+        at_once = first & (fill.latency == 0)
+        closed = jnp.where(at_once, share, 0.0)
+        after = close_legs(layout, acting, account, closed, jnp.exp(fill.log_price), fill.slippage, fill.fee_rate)
+        touched = _pools_of(layout, at_once, layout.several)
+        return after._replace(
+            orders=orders.send(account.orders, fill, first, number),
+            # Not a number: the bridge of this pool is broken in this step.
+            deficit=jnp.where(touched, jnp.nan, account.deficit),
+        )
+
+    return where_needed(active.any(), execute, account)
+
+
+def _pools_of(layout: AccountLayout, legs: Array, pools: tuple[int, ...]) -> Array:
+    """Whether any of its legs is true, for some pools, [pool, path]."""
+    rows = [legs[np.array(layout.pools[pool], np.int32)].any(axis=0) for pool in pools]
+    return jnp.stack(rows) if rows else jnp.zeros((0, legs.shape[1]), bool)
+
+
+def _before_liquidation(
+    layout: AccountLayout,
+    acting: AccountParameters,
+    account: Account,
+    market: MarketStep,
+    fill: orders.Fill,
+    draw: Array,
+) -> Array:
+    """Whether an order comes before the liquidation of its pool, [leg, path]."""
+    rows: list[Array | None] = [None] * len(layout.leg_assets)
+    cash = account.cash.value
+    for pool in layout.alone + layout.together:
+        members = layout.pools[pool]
+        for leg in members:
+            # On one price whatever is nearer comes first: the pool must still hold where the order is.
+            ratio = jnp.exp(fill.log_price[leg])[None].repeat(len(members), axis=0)
+            there = marked(layout, acting.positions, (pool,), ratio, account.share)
+            rows[leg] = cash[pool] > there.deficit[0]
+    if layout.several:
+        over = several(layout, acting.positions, market, account.share)
+        surplus = cash[np.array(layout.several, np.int32)] - account.deficit
+        after = over.deficit()
+        left = cash[np.array(layout.several, np.int32)] - after
+        worst = worst_of_several(over, account.deficit, after, draw)
+        holds = cash[np.array(layout.several, np.int32)] > worst
+        when = _passage(surplus, left)
+        for row, pool in enumerate(layout.several):
+            for leg in layout.pools[pool]:
+                asset = layout.leg_assets[leg]
+                start, end, level = market.start_log_price[asset], market.log_price[asset], fill.log_price[leg]
+                rows[leg] = holds[row] | (_passage(start - level, end - level) <= when[row])
+    return jnp.stack([row for row in rows if row is not None])
+
+
+def _passage(before: Array, after: Array) -> Array:
+    """Mean share of a step at which a bridge that passes zero does so, from its ends' distances (METHODS M15)."""
+    total = jnp.abs(before) + jnp.abs(after)
+    return jnp.abs(before) / jnp.where(total > 0.0, total, 1.0)
+
+
+def fill_at_end(
+    layout: AccountLayout,
+    acting: AccountParameters,
+    account: Account,
+    market: MarketStep,
+    works: Array | None,
+    number: Array,
+) -> Account:
+    """Fill at the mark, at the end of a step, orders whose latency is over and orders that a jump passed."""
+    share = account.share
+    assert acting.orders is not None and share is not None, "orders come with sizes"
+    end = rows_of(market.log_price, layout.leg_assets)
+    open_legs = (share > 0.0) & rows_of(account.is_open, layout.pool_of_leg)
+    due = open_legs & (account.orders.due <= number)
+    slippage, fee_rate, sent = account.orders.slippage, account.orders.fee_rate, account.orders
+    if layout.bridge == "none":
+        fill = orders.reached(acting.orders, end, end, end)
+        active = fill.reached & open_legs if works is None else fill.reached & open_legs & works
+        at_once = active & (fill.latency == 0)
+        sent = orders.send(sent, fill, active, number)
+        slippage, fee_rate = (
+            jnp.where(at_once, new, old) for new, old in ((fill.slippage, slippage), (fill.fee_rate, fee_rate))
+        )
+        due = due | at_once | (open_legs & (sent.due <= number))
+        account = account._replace(orders=sent)
+
+    def execute() -> Account:
+        closed = jnp.where(due, share, 0.0)
+        after = close_legs(layout, acting, account, closed, jnp.exp(end), slippage, fee_rate)
+        return test_at_mark(layout, acting, after, market.log_price, layout.every_pool, number)
+
+    return where_needed(due.any(), execute, account)
