@@ -134,6 +134,8 @@ def step(
     leg_works = _by_leg(layout, works, inside.low.shape[1])
     account = inside_step.step(layout, acting, account, market, inside, pool_bridge, leg_works, number)
     if layout.bridge != "every_pool":
+        deficit = marked_at(layout, acting.positions, layout.every_pool, market.log_price, account.share).deficit
+        account = account._replace(required=jnp.maximum(account.required, deficit - account.funding))
         account = test_at_mark(layout, acting, account, market.log_price, layout.every_pool, number)
     if funding is not None:
         account = _pay(layout, acting, account, market.log_price, funding, number)
