@@ -71,7 +71,9 @@ def read_distances(
         common = None  # the policy's own table says so where it is there and wrong
     positions = surroundings.positions
     own: dict[str, float] = {}
-    for key in stated if stated is not None and is_table(document, own_at, findings) else ():
+    if stated is None or not is_table(document, own_at, findings):
+        stated = {}
+    for key in stated:
         if name_problem(key) is None and positions is not None and key not in positions:
             remedy = suggestion(key, positions, "positions")
             findings.fault(document, (*own_at, key), f"the book holds no position {shown(key)}", remedy, key=True)
@@ -80,7 +82,7 @@ def read_distances(
             own[key] = one.distance
     covered: dict[str, float] = {}
     for name, position in (positions or {}).items():
-        distance = own.get(name, None if stated and name in stated else common)
+        distance = own.get(name, None if name in stated else common)
         if distance is None:
             continue
         if position is not None and position.quantity * side > 0.0 and distance >= 1.0:
