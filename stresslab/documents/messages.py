@@ -34,6 +34,7 @@ _WANTED = {
     "date_type": (dt.date, "write it without quotes: 2026-09-30"),
     "date_from_datetime_inexact": (dt.date, "write it without a time of day: 2026-09-30"),
     "date_from_datetime_parsing": (dt.date, "write it without quotes: 2026-09-30"),
+    "datetime_type": (dt.datetime, "write it without quotes: 2026-10-01T00:00:00Z"),
     "model_type": (dict, "write it as a table"),
 }
 _BOUNDS = {

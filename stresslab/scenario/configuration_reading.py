@@ -35,12 +35,18 @@ class ReadConfiguration:
         Configuration whose pools it takes instead.
     policies : tuple of Policy
         What acts on it.
+    places : tuple of path
+        Where the configuration names each of these policies.
+    sound : bool
+        Whether name and pools have no fault, so that the configuration can be built.
     """
 
     name: str
     pools: list[PlacedPool]
     like: str | None
     policies: tuple[Policy, ...]
+    places: tuple[KeyPath, ...]
+    sound: bool
 
 
 def read_configurations(
@@ -71,8 +77,9 @@ def read_configurations(
     if at[0] not in document.data:
         return []
     names: dict[str, int] = {}
-    read = []
+    read: list[ReadConfiguration] = []
     for path in tables_in_list(document, at, findings):
+        before = len(findings.faults)
         table = check_table(document, path, ConfigurationTable, findings)
         raw = document.at(path)
         known = keys_of(ConfigurationTable)
@@ -85,8 +92,11 @@ def read_configurations(
         like_at = (*path, key_meant(raw, "like", known))
         _check_like(document, path, like_at, pools_at[-1] in raw, [*STANDARD, *names], name, findings)
         if table is not None:
-            acting = _policies(document, (*path, "policies"), table.policies, policies, findings)
-            read.append(ReadConfiguration(table.name, pools, table.like, acting))
+            buildable = [*STANDARD, *(each.name for each in read if each.sound)]
+            sound = len(findings.faults) == before and (table.like is None or table.like in buildable)
+            policies_at = (*path, key_meant(raw, "policies", known))
+            acting = _policies(document, policies_at, table.policies, policies, findings)
+            read.append(ReadConfiguration(table.name, pools, table.like, tuple(acting.values()), tuple(acting), sound))
     return read
 
 
@@ -118,8 +128,10 @@ def _policies(
     wanted: list[str],
     policies: Mapping[str, Policy | None],
     findings: Findings,
-) -> tuple[Policy, ...]:
+) -> dict[KeyPath, Policy]:
+    """Policies by the place where the configuration names them."""
     found: dict[type, Policy] = {}
+    placed: dict[KeyPath, Policy] = {}
     for index, name in enumerate(wanted):
         policy = policies.get(name)
         if name not in policies:
@@ -129,8 +141,8 @@ def _policies(
             problem = f"{shown(found[type(policy)].name)} and {shown(name)} are of one kind"
             findings.fault(document, (*at, index), problem, "switch on one of them")
         elif policy is not None:
-            found[type(policy)] = policy
-    return tuple(found.values())
+            found[type(policy)] = placed[(*at, index)] = policy
+    return placed
 
 
 def _check_name(document: Document, at: KeyPath, name: str, names: dict[str, int], findings: Findings) -> None:

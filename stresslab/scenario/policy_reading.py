@@ -1,101 +1,169 @@
-"""The policies of a scenario: the list ``[[policy]]``, each kind with a table of its own."""
+"""The policies of a scenario: the list ``[[policy]]``, each kind with a table of its own in `scenario.policies`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
-
-from stresslab.book.policies import Policy, TopUp
-from stresslab.documents.durations import minutes_of
-from stresslab.documents.fields import TABLE, Duration, Money, Name
+from stresslab.book.book import Book
+from stresslab.book.configuration import Pool
+from stresslab.book.policies import Policy
 from stresslab.documents.findings import Document, Findings
-from stresslab.documents.messages import number
 from stresslab.documents.names import shown, suggestion
 from stresslab.documents.places import KeyPath
 from stresslab.documents.reading import check_table, key_meant, keys_of, tables_in_list
+from stresslab.scenario.configuration_reading import ReadConfiguration, build_configurations
+from stresslab.scenario.policies.alerts import ALERTS
+from stresslab.scenario.policies.deleveraging import DELEVERAGING
+from stresslab.scenario.policies.kind import Kind, Surroundings, Uses
+from stresslab.scenario.policies.outage import OUTAGE
+from stresslab.scenario.policies.reallocation import REALLOCATION
+from stresslab.scenario.policies.stop_loss import STOP_LOSS
+from stresslab.scenario.policies.take_profit import TAKE_PROFIT
+from stresslab.scenario.policies.top_up import TOP_UP
+from stresslab.scenario.policies.withdrawal import WITHDRAWAL
+from stresslab.scenario.tables import ConfigurationTable
 
-Ratio = Annotated[float, Field(gt=1.0, le=1000.0, allow_inf_nan=False)]
-
-_NAME = Field(description="Unique name of the policy; configurations switch it on by it.", examples=["desk reserve"])
-_KIND = Field(description="What it does.", examples=["top_up"])
-
-
-class TopUpTable(BaseModel):
-    """Money sent from a reserve into a pool whose margin runs low."""
-
-    model_config = TABLE
-    name: Annotated[Name, _NAME]
-    kind: Annotated[Name, _KIND]
-    trigger: Annotated[Ratio, Field(description="Margin ratio below which money is sent.", examples=[1.5])]
-    target: Annotated[Ratio, Field(description="Margin ratio that it restores; above the trigger.", examples=[2.5])]
-    cap: Annotated[Money, Field(description="Most that one pool gets in all.", examples=[50000])]
-    reserve: Annotated[
-        Money, Field(description="Money outside the wallet for all pools of a configuration.", examples=[200000])
-    ]
-    delay: Annotated[
-        Duration | None, Field(description="From the decision to the arrival; default: none.", examples=["2h"])
-    ] = None
+KINDS: Mapping[str, Kind] = MappingProxyType(
+    {
+        "stop_loss": STOP_LOSS,
+        "take_profit": TAKE_PROFIT,
+        "alerts": ALERTS,
+        "top_up": TOP_UP,
+        "withdrawal": WITHDRAWAL,
+        "reallocation": REALLOCATION,
+        "deleveraging": DELEVERAGING,
+        "outage": OUTAGE,
+    }
+)
 
 
 @dataclass(frozen=True)
-class Kind:
-    """A kind of policy: its table, and what makes a policy of it or finds further faults."""
+class ReadPolicy:
+    """A policy of the file.
 
-    table: type[BaseModel]
-    build: Callable[[Document, KeyPath, Any, Findings], Policy | None]
+    Parameters
+    ----------
+    at : path
+        Its table.
+    kind : Kind or None
+        None where it is of no kind.
+    policy : Policy or None
+        None where it has faults.
+    """
+
+    at: KeyPath
+    kind: Kind | None
+    policy: Policy | None
 
 
-def _top_up(document: Document, at: KeyPath, table: TopUpTable, findings: Findings) -> Policy | None:
-    if table.target <= table.trigger:
-        problem = f"the target {number(table.target)} is not above the trigger {number(table.trigger)}"
-        findings.fault(document, (*at, "target"), problem, "restore more than what sets it off")
-        return None
-    delay = 0.0 if table.delay is None else minutes_of(table.delay) / 1440
-    return TopUp(table.name, table.trigger, table.target, table.cap, table.reserve, delay)
-
-
-KINDS: Mapping[str, Kind] = MappingProxyType({"top_up": Kind(TopUpTable, _top_up)})
-
-
-def read_policies(document: Document, at: KeyPath, findings: Findings) -> dict[str, Policy | None]:
+def read_policies(
+    document: Document, at: KeyPath, surroundings: Surroundings, findings: Findings
+) -> dict[str, ReadPolicy]:
     """Check the list ``[[policy]]``.
 
     Parameters
     ----------
     document, at : Document and path
         The scenario and its list.
+    surroundings : Surroundings
+        Book and time grid, as far as they could be read.
     findings : Findings
         Takes the faults.
 
     Returns
     -------
-    dict of str to Policy or None
-        By name; None where a policy has faults.
+    dict of str to ReadPolicy
+        By name.
     """
     if at[0] not in document.data:
         return {}
-    read: dict[str, Policy | None] = {}
+    read: dict[str, ReadPolicy] = {}
+    known = list(dict.fromkeys(key for kind in KINDS.values() for key in keys_of(kind.table)))
     for path in tables_in_list(document, at, findings):
         raw = document.at(path)
-        known = list(dict.fromkeys(key for kind in KINDS.values() for key in keys_of(kind.table)))
         kind_at = (*path, key_meant(raw, "kind", known))
-        kind, name = document.at(kind_at), document.at((*path, key_meant(raw, "name", known)))
+        name_at = (*path, key_meant(raw, "name", known))
+        named, name = document.at(kind_at), document.at(name_at)
+        kind = KINDS.get(named) if isinstance(named, str) else None
         policy = None
-        if kind is None:
+        if named is None:
             findings.fault(document, path, "the key `kind` is missing", f'add kind = "{next(iter(KINDS))}"')
-        elif kind not in KINDS:
-            remedy = suggestion(str(kind), KINDS, "kinds")
-            findings.fault(document, kind_at, f"there is no policy of kind {shown(str(kind))}", remedy)
+        elif kind is None:
+            remedy = suggestion(str(named), KINDS, "kinds")
+            findings.fault(document, kind_at, f"there is no policy of kind {shown(str(named))}", remedy)
         else:
-            table = check_table(document, path, KINDS[kind].table, findings)
-            policy = None if table is None else KINDS[kind].build(document, path, table, findings)
+            table = check_table(document, path, kind.table, findings)
+            policy = kind.build(document, path, table, surroundings, findings)
         if isinstance(name, str):
             if name in read:
                 problem = f"the policy {shown(name)} stands twice"
-                findings.fault(document, (*path, "name"), problem, "give each policy its own name")
-            read[name] = policy
+                findings.fault(document, name_at, problem, "give each policy its own name")
+            read[name] = ReadPolicy(path, kind, policy)
     return read
+
+
+def check_unused(document: Document, at: KeyPath, policies: Mapping[str, ReadPolicy], findings: Findings) -> None:
+    """Warn of each policy that no configuration switches on.
+
+    Parameters
+    ----------
+    document, at : Document and path
+        The scenario and its list ``[[configuration]]``.
+    policies : mapping of str to ReadPolicy
+        By name.
+    findings : Findings
+        Takes the warnings. There are none while a configuration names a policy that does not exist: it may be this one.
+    """
+    wanted: set[str] = set()
+    tables = document.at(at)
+    for table in tables if isinstance(tables, list) else []:
+        names = table.get(key_meant(table, "policies", keys_of(ConfigurationTable))) if isinstance(table, dict) else []
+        wanted.update(name for name in (names if isinstance(names, list) else []) if isinstance(name, str))
+    if wanted - policies.keys():
+        return
+    for name, read in policies.items():
+        if name not in wanted:
+            problem = f"no configuration switches the policy {shown(name)} on, so that it does nothing"
+            remedy = f"add policies = [{shown(name, 200)}] to a [[configuration]], or remove the policy"
+            findings.notice(document, (*read.at, "name"), problem, remedy)
+
+
+def check_policies(
+    document: Document,
+    policies: Mapping[str, ReadPolicy],
+    configurations: Sequence[ReadConfiguration],
+    book: Book,
+    surplus: Callable[[Book, Pool], float],
+    findings: Findings,
+) -> None:
+    """Check policies in the configurations that switch them on.
+
+    Parameters
+    ----------
+    document : Document
+        The scenario.
+    policies : mapping of str to ReadPolicy
+        By name.
+    configurations : sequence of ReadConfiguration
+        Those whose pools have faults are passed over.
+    book : Book
+        Every position marked.
+    surplus : function
+        Surplus of a pool of a book at the book's marks, money.
+    findings : Findings
+        Takes faults and warnings.
+    """
+    sound = [each for each in configurations if each.sound]
+    built = list(zip(sound, build_configurations(book, sound), strict=True))
+    for read in policies.values():
+        if read.policy is None or read.kind is None or read.kind.check is None:
+            continue
+        uses = tuple(
+            (place, made)
+            for each, made in built
+            for place, policy in zip(each.places, each.policies, strict=True)
+            if policy is read.policy
+        )
+        read.kind.check(Uses(document, read.at, uses, book, surplus), read.policy, findings)

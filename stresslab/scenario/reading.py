@@ -29,9 +29,11 @@ from stresslab.documents.reading import (
     reference_at,
 )
 from stresslab.scenario.configuration_reading import ReadConfiguration, build_configurations, read_configurations
+from stresslab.scenario.event_reading import read_auto_deleveraging, read_impact
 from stresslab.scenario.funding_reading import read_funding
 from stresslab.scenario.market_reading import complete_market, read_market
-from stresslab.scenario.policy_reading import read_policies
+from stresslab.scenario.policies.kind import Surroundings
+from stresslab.scenario.policy_reading import check_policies, check_unused, read_policies
 from stresslab.scenario.scenario import Scenario
 from stresslab.scenario.start_prices import start_prices
 from stresslab.scenario.tables import Paths, ScenarioFile, Seed
@@ -39,6 +41,8 @@ from stresslab.scenario.time_grid import check_model_step, read_time_grid
 from stresslab.venues.rules.margin_rules import PLAIN, other_switches
 
 __all__ = ["read_book", "read_scenario", "scenario_from"]
+
+_EVENT_KEYS = ("start", "liquidation_impact", "auto_deleveraging")
 
 
 class _Overrides(BaseModel):
@@ -94,13 +98,30 @@ def scenario_from(
     grid = read_time_grid(document, findings)
     if grid is not None and market is not None and market.model is not None:
         check_model_step(document, market.model, grid, findings)
-    policies = read_policies(document, (key_meant(document.data, "policy", known),), findings)
-    read = read_configurations(document, (key_meant(document.data, "configuration", known),), draft, policies, findings)
+    start_at, impact_at, auto_at = ((key_meant(document.data, key, known),) for key in _EVENT_KEYS)
+    surroundings = Surroundings(
+        None if draft is None else {name: draft.positions[index] for name, index in draft.ids.items()},
+        None if grid is None else grid.horizon / 1440,
+        None if grid is None else grid.step / 1440,
+        document.at(start_at) is not None,
+    )
+    policies = read_policies(document, (key_meant(document.data, "policy", known),), surroundings, findings)
+    configurations_at = (key_meant(document.data, "configuration", known),)
+    by_name = {name: each.policy for name, each in policies.items()}
+    read = read_configurations(document, configurations_at, draft, by_name, findings)
+    check_unused(document, configurations_at, policies, findings)
+    impact = read_impact(document, impact_at, () if draft is None else draft.positions, findings)
+    auto_deleveraging = read_auto_deleveraging(document, auto_at, findings)
     _check_analysis(document, (key_meant(document.data, "analysis", known),), findings)
     if draft is None or market is None:
         return None
+    told = len(findings.faults)
     _check_simulable(draft, findings)
+    is_simulable = len(findings.faults) == told
     starts, positions = start_prices(document, market.prices, draft, findings)
+    if draft.book is not None and is_simulable:
+        marked = replace(draft.book, positions=positions)
+        check_policies(document, policies, read, marked, _surplus, findings)
     specification = complete_market(market, starts, findings) if starts else None
     funding_at = (*market.at, "funding")
     if document.at(funding_at) is not None and starts and grid is not None:
@@ -129,6 +150,9 @@ def scenario_from(
         seed=head.seed if seed is None else seed,
         notices=tuple(dict.fromkeys(findings.notices)),
         documents=documents,
+        start=head.start,
+        impact=impact,
+        auto_deleveraging=auto_deleveraging,
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -38,10 +40,13 @@ def resolved(scenario: Scenario) -> dict[str, Any]:
         "steps": scenario.steps,
         "paths": scenario.paths,
         "seed": scenario.seed,
+        "start": None if scenario.start is None else scenario.start.isoformat(),
         "market": _market(scenario.market),
         "book": _book(scenario.book),
         "venue": _venue(scenario.book),
         "configurations": [_configuration(configuration, scenario.book) for configuration in scenario.configurations],
+        "liquidation_impact": _plain(scenario.impact),
+        "auto_deleveraging": _plain(scenario.auto_deleveraging),
     }
 
 
@@ -49,6 +54,17 @@ def identity(scenario: Scenario) -> str:
     """SHA-256 of the resolved question's canonical JSON, in hexadecimal digits."""
     text = json.dumps(resolved(scenario), sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    """Dataclasses of figures as data that JSON can hold; it has no infinity, so that no limit is null."""
+    if is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return None if value == math.inf else value
 
 
 def _market(market: MarketSpecification) -> dict[str, Any]:
@@ -124,7 +140,7 @@ def _configuration(configuration: Configuration, book: Book) -> dict[str, Any]:
         }
         for pool in configuration.pools
     ]
-    policies = [{"kind": type(policy).__name__, **vars(policy)} for policy in configuration.policies]
+    policies = [{"kind": type(policy).__name__, **_plain(policy)} for policy in configuration.policies]
     return {
         "name": configuration.name,
         "pools": pools,

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from stresslab.book.reading import BookFile
 from stresslab.documents.reading import keys_of
 from stresslab.market.models import MODELS
+from stresslab.scenario.policy_reading import KINDS
 from stresslab.scenario.tables import ScenarioFile
 from stresslab.venues.reading import PackFile
 
@@ -40,6 +41,10 @@ def json_schema(kind: Kind) -> dict[str, Any]:
         for model in MODELS.values():
             fields = _cleaned(model.parameters.model_json_schema()).get("properties", {})
             market["properties"].update({key: fields[key] for key in keys_of(model.parameters)})
+        tables = [_cleaned(kind.table.model_json_schema()) for kind in KINDS.values()]
+        for table in tables:
+            schema["$defs"].update(table.pop("$defs", {}))
+        schema["properties"]["policy"]["items"] = {"oneOf": tables}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": f"stresslab {kind}"}
 
 

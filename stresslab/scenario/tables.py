@@ -9,8 +9,8 @@ from pydantic import BaseModel, Field, SkipValidation
 from stresslab.documents.fields import TABLE, Drift, Duration, Money, Name, PathText, Price, SchemaNumber, Volatility
 from stresslab.market.correlation import CorrelationTable
 from stresslab.market.models import MODELS
+from stresslab.scenario.event_reading import AutoDeleveragingTable, ImpactTable, Start
 from stresslab.scenario.funding_reading import FundingTable
-from stresslab.scenario.policy_reading import TopUpTable
 
 MOST_PATHS = 1_000_000_000
 LARGEST_SEED = 2**63 - 1
@@ -108,12 +108,25 @@ class ScenarioFile(BaseModel):
     step: Annotated[Duration, Field(description="Length of a step; it divides the horizon.", examples=["1h"])]
     paths: Annotated[Paths, Field(description="Number of paths.", examples=[100000])]
     seed: Annotated[Seed, Field(description="Seed of all draws.", examples=[20260930])]
+    start: Annotated[
+        Start | None,
+        Field(
+            description="When it begins, in UTC; needed where a desk's delays depend on the hour or the day.",
+            examples=["2026-10-01T00:00:00Z"],
+        ),
+    ] = None
     market: SkipValidation[MarketTable]
     configuration: SkipValidation[list[ConfigurationTable]] = Field(
         default=[], description="Further configurations beside as_booked, all_isolated and all_cross."
     )
-    policy: SkipValidation[list[TopUpTable]] = Field(
+    policy: SkipValidation[list[dict[str, Any]]] = Field(
         default=[], description="Policies that configurations switch on by name."
+    )
+    liquidation_impact: SkipValidation[ImpactTable | None] = Field(
+        default=None, description="Price impact of forced and stop closes; without this table there is none."
+    )
+    auto_deleveraging: SkipValidation[AutoDeleveragingTable | None] = Field(
+        default=None, description="Winning positions closed by the venue; without this table none are."
     )
     analysis: SkipValidation[dict[str, Any]] = Field(
         default={},

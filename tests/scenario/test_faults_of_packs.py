@@ -92,6 +92,7 @@ PACK_ROWS = {
     "no source": Row(
         "pack", '"written by hand for tests"', '►" "', ("the text is empty", "where the figures come from")
     ),
+    "interval of no time": Row("pack", '"8h"', '►"0h"', ("lasts no time at all",)),
     "interval": Row("pack", '"8h"', '►"8 hours"', ('did you mean "8h"?',)),
     "no funding": Row(
         "pack",
