@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from stresslab.book.policies import TopUp
 from stresslab.margin.policies import top_up
-from stresslab.margin.problem import Bridge, PoolParameters, build_problem
+from stresslab.margin.problem import Bridge, PoolParameters, build_problem, for_account
 
 if TYPE_CHECKING:
     from stresslab.book.book import Book
@@ -133,7 +133,7 @@ def build_accounts(
             streams=tuple(streams.setdefault(name, len(streams)) for name in names),
             served=tuple(order.index(place) for place in range(len(order))),
         )
-        parameters = problem.parameters._replace(
+        parameters = for_account(book, configuration, problem.parameters)._replace(
             membership=np.asarray(problem.parameters.membership)[rows],  # type: ignore[arg-type]
             collateral=np.asarray(collaterals[:, None], np.float32),  # type: ignore[arg-type]
         )
