@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 from stresslab.book.book import Position
 from stresslab.margin.price_intervals import Leg, liquidation_value
-from stresslab.margin.rule_prices import bankruptcy_price, with_closing_fee
+from stresslab.margin.rule_prices import bankruptcy_price
 from stresslab.venues import contracts
 from stresslab.venues.contracts import CONTRACTS, price_beside
 from stresslab.venues.rules.lines import RequirementLines
-from stresslab.venues.rules.margin_rules import requirement_lines
+from stresslab.venues.rules.margin_rules import requirement_lines, with_closing_fee
 
 
 def mark_of(position: Position) -> float:
@@ -40,7 +40,8 @@ def pnl_of(position: Position) -> float:
 
 def trigger_of(members: Sequence[Position]) -> str:
     """Trigger of a pool: where its contracts differ, the one that acts first."""
-    return "below" if all(member.symbol.rules.trigger == "below" for member in members) else "at_or_below"
+    strict = (member.symbol.rules.trigger == "below" for member in members if not member.is_collateral)
+    return "below" if all(strict) else "at_or_below"
 
 
 def closing_fee_of(position: Position, members: Sequence[Position], collateral: float) -> float:

@@ -25,9 +25,9 @@ class Symbol:
         The asset whose price moves it, such as ``BTC``.
     contract : str
         ``"linear"``: quantity in base units, money in the quote currency. ``"inverse"``: quantity in contracts, money
-        in the underlying coin.
+        in the underlying coin. ``"spot"``: the asset itself, in base units, paid in full.
     tiers : TierTable
-        Maintenance margin and maximal leverage by notional, or by size where the rules say so.
+        Maintenance margin and maximal leverage by notional, or by size where the rules say so; none and 1 if spot.
     contract_size : float
         Quote currency in one contract if inverse, positive; 1 if linear.
     rules : MarginRules
@@ -74,6 +74,9 @@ class RulePack:
         How the rate of funding is made, bounded and paid.
     reduction : Reduction
         The figures of the procedure.
+    backstop : float
+        Share of the maintenance margin, in [0, 1]: where a pool's equity is below it, the venue takes the positions
+        over and keeps all that is left. 0 where none does.
     """
 
     name: str
@@ -88,6 +91,7 @@ class RulePack:
     confidence: str | None = None
     funding: FundingRules = UNKNOWN_FUNDING
     reduction: Reduction = WHOLE
+    backstop: float = 0.0
 
     @property
     def sha256(self) -> str:

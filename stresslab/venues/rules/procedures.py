@@ -19,13 +19,21 @@ class Reduction:
         Share of the position that a step closes, in (0, 1]; read by ``steps``.
     full_tiers : int
         Number of lowest tiers from which a position is closed whole, at least 1; read by ``tiers``.
+    pause : float
+        Days between two reductions, not negative; 0 where they follow each other at once.
+    order : {"together", "worst_first", "pairs_first"}
+        Which positions of a pool are reduced: all alike, the one with the largest loss first, or first what longs and
+        shorts of one asset offset.
     """
 
     step: float = 1.0
     full_tiers: int = 1
+    pause: float = 0.0
+    order: str = "together"
 
 
 WHOLE = Reduction()
+ORDERS = ("together", "worst_first", "pairs_first")
 
 
 def _whole(measure: float, tiers: TierTable, reduction: Reduction) -> float:
