@@ -58,7 +58,7 @@ class Book:
     wallet_balance : float
         All collateral of the account, isolated allocations included, positive.
     positions : tuple of Position
-        At least one, in the order of the file.
+        At least one, in the order of the file, and after them the assets that serve as collateral.
     text : str
         The book's file as it was read.
     """

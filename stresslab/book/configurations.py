@@ -45,12 +45,13 @@ def all_isolated(book: Book) -> Configuration:
 
     Isolated positions keep their collateral, and cross positions that state one get exactly that. The other cross
     positions divide what these leave of the cross pool's collateral in proportion to initial margin at the mark. Cash
-    is left over only where every cross position states its collateral.
+    is left over only where every cross position states its collateral. A collateral asset stands alone, without cash; a
+    debt counts as a position of its full value.
     """
     stated = [position.collateral for position in book.positions]
     shares = [
         0.0
-        if position.collateral is not None
+        if position.collateral is not None or (position.is_collateral and position.quantity > 0.0)
         else initial_margin(position, position.mark_price or position.entry_price)
         for position in with_marks(book.positions)
     ]
@@ -59,7 +60,7 @@ def all_isolated(book: Book) -> Configuration:
     )
     total = math.fsum(shares)
     pools = [
-        Pool(position.id, (index,), amount if amount is not None else free * share / total)
+        Pool(position.id, (index,), amount if amount is not None else free * share / (total or 1.0))
         for index, (position, amount, share) in enumerate(zip(book.positions, stated, shares, strict=True))
     ]
     idle = free if total == 0.0 else 0.0

@@ -23,12 +23,26 @@ def marks_by_symbol(positions: Iterable[Position]) -> dict[str, float]:
 
 
 def with_marks(positions: Sequence[Position]) -> tuple[Position, ...]:
-    """The positions, each without a mark price given the one that another position states for its contract."""
+    """The positions, each without a mark price given the one that another position states for its contract.
+
+    A collateral asset takes the mark, or else the entry price, of the first contract on it.
+    """
     marks = marks_by_symbol(positions)
     return tuple(
-        replace(position, mark_price=marks.get(position.symbol.name)) if position.mark_price is None else position
+        replace(position, mark_price=marks.get(position.symbol.name, _price_of_asset(position, positions)))
+        if position.mark_price is None
+        else position
         for position in positions
     )
+
+
+def _price_of_asset(position: Position, positions: Sequence[Position]) -> float | None:
+    """Price of a collateral asset by the first contract on it; None for whatever is a contract itself."""
+    if not position.is_collateral:
+        return None
+    held = (other for other in positions if other.symbol.underlying == position.symbol.underlying)
+    prices = (other.mark_price or other.entry_price for other in held if not other.is_collateral)
+    return next(prices, None)
 
 
 def check_marks(document: Document, positions: Sequence[tuple[KeyPath, Position | None]], findings: Findings) -> None:

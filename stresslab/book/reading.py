@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field, SkipValidation
 
 from stresslab.book.book import Book, Position
+from stresslab.book.collateral_reading import CollateralTable, read_collateral
 from stresslab.book.marks import check_marks, notional_problem, with_marks
 from stresslab.book.wallet import check_wallet
 from stresslab.documents.faults import Notice
@@ -88,6 +89,10 @@ class BookFile(BaseModel):
         SkipValidation[list[PositionTable]],
         Field(description="The positions, at least one.", json_schema_extra={"minItems": 1}),
     ]
+    collateral: Annotated[
+        SkipValidation[list[CollateralTable]] | None,
+        Field(description="Assets that stand behind the cross pool beside the wallet balance."),
+    ] = None
 
 
 @dataclass(frozen=True)
@@ -101,7 +106,7 @@ class BookDraft:
     pack_document : Document or None
         Its rule pack's file.
     ids : dict of str to int
-        Index of each position by its id.
+        Index of each position by its id; collateral assets come last.
     paths : tuple of path
         Where each position stands in the file.
     positions : tuple of Position or None
@@ -167,12 +172,17 @@ def book_from(document: Document, findings: Findings) -> BookDraft | None:
         paths = tuple(tables_in_list(document, positions_at, findings))
         if document.at(positions_at) == []:
             findings.fault(document, positions_at, "the book holds no position", "add at least one [[position]]")
-    ids = _ids(document, paths, findings)
     positions = tuple(_position(document, path, pack, findings) for path in paths)
     currency = document.data.get(key_meant(document.data, "currency", known))
     for path, position in zip(paths, positions, strict=True):
         if position is not None:
             _check_settlement(document, path, position.symbol, currency, findings)
+    assets_at: KeyPath = (key_meant(document.data, "collateral", known),)
+    asset_paths, assets = read_collateral(document, assets_at, currency, positions, findings)
+    named = [(*path, key_meant(document.at(path), "id", keys_of(PositionTable))) for path in paths]
+    named += [(*path, "id" if "id" in document.at(path) else "asset") for path in asset_paths]
+    ids = _ids(document, named, findings)
+    paths, positions = (*paths, *asset_paths), (*positions, *assets)
     wallet_balance = _wallet_balance(document, known)
     placed = list(zip(paths, positions, strict=True))
     check_wallet(document, wallet_balance, placed, findings)
@@ -201,12 +211,11 @@ def _pack(document: Document, known: list[str], findings: Findings) -> tuple[Doc
     return opened, None if opened is None else pack_from(opened, findings)
 
 
-def _ids(document: Document, paths: tuple[KeyPath, ...], findings: Findings) -> dict[str, int]:
-    known = keys_of(PositionTable)
+def _ids(document: Document, named: list[KeyPath], findings: Findings) -> dict[str, int]:
+    """Index of every position and asset by its name, from where the names stand."""
     ids: dict[str, int] = {}
     seen: dict[str, KeyPath] = {}
-    for index, path in enumerate(paths):
-        at = (*path, key_meant(document.at(path), "id", known))
+    for index, at in enumerate(named):
         name = document.at(at)
         if not isinstance(name, str):
             continue

@@ -80,7 +80,12 @@ def check_wallet(document: Document, wallet_balance: float | None, positions: Pl
         for a cross position in ``all_isolated``.
     """
     isolated = [(path, position) for path, position in positions if position and position.margin == "isolated"]
-    cross = [(path, position) for path, position in positions if position and position.margin == "cross"]
+    assets = [position for _, position in positions if position and position.is_collateral]
+    cross = [
+        (path, position)
+        for path, position in positions
+        if position and position.margin == "cross" and not position.is_collateral
+    ]
     for path, position in isolated:
         assert position.collateral is not None, "an isolated position without collateral is not made"
         refusal = leverage_problem(position, position.collateral)
@@ -99,6 +104,8 @@ def check_wallet(document: Document, wallet_balance: float | None, positions: Pl
     remaining = wallet_balance - total
     if not cross or remaining < -ROUNDING * wallet_balance:
         return
+    if assets and remaining <= ROUNDING * wallet_balance:
+        return  # what stands behind the cross pool is its assets
     if remaining <= ROUNDING * wallet_balance:
         remedy = f"raise wallet_balance above {money(total)}, or lower the collateral of isolated positions"
         findings.fault(
@@ -124,7 +131,7 @@ def check_wallet(document: Document, wallet_balance: float | None, positions: Pl
                 )
                 findings.notice(document, path, problem, "state collateral for it as well, or lower that of the others")
     needed = math.fsum(initial_margin(position, position.entry_price) for _, position in cross)
-    if needed > remaining * (1.0 + ROUNDING):
+    if not assets and needed > remaining * (1.0 + ROUNDING):
         problem = f"the cross pool's collateral of {money(remaining)} is below its initial margin of {money(needed)}"
         findings.notice(
             document, ("wallet_balance",), problem, "the venue would not let these positions be opened; the run goes on"

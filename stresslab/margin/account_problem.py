@@ -7,15 +7,17 @@ shared between configurations: what acts on a pool makes its history its own.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from stresslab.margin import events, orders, procedures
 from stresslab.margin.policies.table import build_policies
-from stresslab.margin.problem import Bridge, PoolParameters, build_problem
+from stresslab.margin.pool_figures import trigger_of
+from stresslab.margin.problem import Bridge, PoolParameters, build_problem, for_account
 
 if TYPE_CHECKING:
     from stresslab.book.configuration import Configuration
@@ -72,6 +74,8 @@ class AccountLayout:
         How the venue reduces a pool before it closes it; None where it closes it whole.
     resizes : bool
         Whether anything changes the size of positions before their pool is closed.
+    spares_zero : tuple of bool
+        Of each pool: whether a surplus of exactly 0 does not liquidate it.
     plain : tuple of bool
         Of each account: whether nothing acts on it, so that its required collateral means something.
     """
@@ -88,6 +92,7 @@ class AccountLayout:
     sections: tuple[Section, ...]
     reducing: procedures.Reducing | None
     resizes: bool
+    spares_zero: tuple[bool, ...]
     plain: tuple[bool, ...]
 
     @property
@@ -208,33 +213,38 @@ def build_accounts(
         sections=tuple(sections),
         reducing=reducing,
         resizes=bool(reducing or cuts or order_parameters is not None or venue_events.auto_deleveraging is not None),
+        spares_zero=tuple(trigger_of([positions[legs[leg]] for leg in pool]) == "below" for pool in pools),
         plain=tuple(
             reducing is None and venue_events.auto_deleveraging is None and not each.policies for each in configurations
         ),
     )
     collateral = np.array([pool.collateral for each in configurations for pool in each.pools])
+    own = [for_account(scenario.book, each, problem.parameters) for each in configurations]
+    nothing = _single(np.empty((0, 1)))
     parameters = problem.parameters._replace(
-        **_of_legs(problem.parameters, legs),
+        **_of_legs([(parameters, legs[section.legs]) for parameters, section in zip(own, sections, strict=True)]),
         membership=_single([[leg in pool for leg in range(len(legs))] for pool in pools]),
-        collateral=_single(collateral[:, None]),
-        barrier=_single(np.empty((0, 1))),
-        settlement=_single(np.empty((0, 1))),
+        collateral=_single([[pool.collateral] for each in configurations for pool in each.pools]),
+        **dict.fromkeys(("closing_fee", "threshold", "barrier", "settlement", "edge_reach", "edge_deficit"), nothing),
+        bankruptcy_fee=None,
     )
     acting = AccountParameters(parameters, venue_events, procedure, order_parameters, policies, outages)
     return AccountProblem(layout, acting, tuple(streams))
 
 
-def _of_legs(parameters: PoolParameters, legs: Sequence[int]) -> dict[str, Any]:
-    """What describes positions, for each leg; the axis of positions is the last but one."""
+def _of_legs(accounts: Sequence[tuple[PoolParameters, Sequence[int]]]) -> dict[str, Any]:
+    """What describes positions, for each leg of each account; the axis of positions is the last but one."""
 
-    def taken(values: Any) -> Any:
-        return np.asarray(values)[..., legs, :]
+    def taken(values: Callable[[PoolParameters], Any]) -> Any:
+        return np.concatenate([np.asarray(values(own))[..., list(legs), :] for own, legs in accounts], axis=-2)
 
     names = ("notional", "side", "pnl", "rate", "amount", "floor", "rate_rise")
-    result: dict[str, Any] = {name: taken(getattr(parameters, name)) for name in names}
+    result: dict[str, Any] = {name: taken(attrgetter(name)) for name in names}
     for name in ("rules", "kinds"):
-        group = getattr(parameters, name)
-        result[name] = None if group is None else type(group)(*map(taken, group))
+        group = getattr(accounts[0][0], name)
+        if group is not None:
+            fields = (taken(attrgetter(f"{name}.{field}")) for field in group._fields)
+            result[name] = type(group)(*fields)
     return result
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -10,6 +11,7 @@ from stresslab.book.book import Book, Position
 from stresslab.book.configuration import Configuration, Pool
 from stresslab.book.marks import with_marks
 from stresslab.margin.closed_form import margin_ratio
+from stresslab.margin.explanation_lines import asset_lines, money_text, pool_lines, position_lines
 from stresslab.margin.pool_figures import (
     bankruptcy_price_of,
     liquidation_price_of,
@@ -17,13 +19,13 @@ from stresslab.margin.pool_figures import (
     notional_at,
     pnl_of,
     requirement_of,
+    trigger_of,
 )
 from stresslab.venues.rules.margin_rules import (
     MarginRules,
     initial_margin,
     is_liquidated,
     notional_lines,
-    other_switches,
     tier_measure,
 )
 
@@ -68,6 +70,10 @@ class PositionExplanation:
         Notional that the rate applies to: at the mark, or at entry.
     closing_fee : float
         Part of the maintenance margin that is the fee to close.
+    haircut : float
+        What does not count of an asset that serves as collateral; 0 for contracts.
+    is_collateral : bool
+        Whether it is such an asset: all its value is pnl, and it has no maintenance margin.
     """
 
     id: str
@@ -91,6 +97,8 @@ class PositionExplanation:
     rules: MarginRules
     valued_notional: float
     closing_fee: float
+    haircut: float
+    is_collateral: bool
 
 
 @dataclass(frozen=True)
@@ -102,11 +110,13 @@ class PoolExplanation:
     configuration, pool : str
         Names.
     collateral, unrealized_pnl, equity, maintenance_margin, surplus : float
-        Money: equity is collateral plus pnl, surplus is equity minus maintenance margin.
+        Money: equity is collateral plus pnl, surplus is equity minus haircuts and maintenance margin.
+    haircuts : float
+        What does not count of collateral assets; money, not negative.
     margin_ratio : float
-        Equity over maintenance margin; liquidation at 1 or below.
+        Equity less haircuts over maintenance margin; liquidation at 1 or below. Infinite where nothing is demanded.
     venue_margin_ratio : float or None
-        Its inverse, a fraction, as the venue shows it; None where equity is not positive.
+        Its inverse, a fraction, as the venue shows it; None where equity less haircuts is not positive.
     liquidated : bool
         Whether the venue's trigger is met today.
     positions : tuple of PositionExplanation
@@ -120,6 +130,7 @@ class PoolExplanation:
     equity: float
     maintenance_margin: float
     surplus: float
+    haircuts: float
     margin_ratio: float
     venue_margin_ratio: float | None
     liquidated: bool
@@ -187,7 +198,8 @@ def as_json(explanation: Explanation) -> str:
     Returns
     -------
     str
-        One object with the key ``pools``; a price that does not exist is null.
+        One object with the key ``pools``; a price that does not exist is null, and so is the margin ratio of a pool of
+        which nothing is demanded.
     """
     pool_keys = ("configuration", "pool", "collateral", "equity", "maintenance_margin", "margin_ratio")
     position_keys = (
@@ -202,6 +214,7 @@ def as_json(explanation: Explanation) -> str:
     )
     pools = [
         {key: getattr(pool, key) for key in pool_keys}
+        | {"margin_ratio": pool.margin_ratio if math.isfinite(pool.margin_ratio) else None}
         | {"positions": [{key: getattr(position, key) for key in position_keys} for position in pool.positions]}
         for pool in explanation.pools
     ]
@@ -233,10 +246,11 @@ def as_text(explanation: Explanation) -> str:
         if pool.configuration != configuration:
             configuration = pool.configuration
             idle = explanation.idle_cash[configuration]
-            lines += ["", f"{configuration}" + (f" (cash in no pool: {_money(idle, digits)})" if idle else "")]
-        lines += ["", *_pool_lines(pool, digits)]
+            lines += ["", f"{configuration}" + (f" (cash in no pool: {money_text(idle, digits)})" if idle else "")]
+        lines += ["", *pool_lines(pool, digits)]
         for position in pool.positions:
-            lines += ["", *(f"  {line}" for line in _position_lines(position, pool, digits))]
+            shown = asset_lines if position.is_collateral else position_lines
+            lines += ["", *(f"  {line}" for line in shown(position, pool, digits))]
     return "\n".join(lines)
 
 
@@ -246,7 +260,9 @@ def _pool(book: Book, configuration: str, pool: Pool) -> PoolExplanation:
     pnl = sum(position.unrealized_pnl for position in explained)
     requirement = sum(position.maintenance_margin for position in explained)
     equity = pool.collateral + pnl
-    surplus = equity - requirement
+    haircuts = sum(position.haircut for position in explained)
+    counted = equity - haircuts
+    surplus = counted - requirement
     return PoolExplanation(
         configuration=configuration,
         pool=pool.name,
@@ -255,9 +271,10 @@ def _pool(book: Book, configuration: str, pool: Pool) -> PoolExplanation:
         equity=equity,
         maintenance_margin=requirement,
         surplus=surplus,
-        margin_ratio=margin_ratio(equity, requirement),
-        venue_margin_ratio=requirement / equity if equity > 0.0 else None,
-        liquidated=any(is_liquidated(surplus, position.symbol.rules.trigger) for position in members),
+        haircuts=haircuts,
+        margin_ratio=margin_ratio(counted, requirement) if requirement > 0.0 else math.inf,
+        venue_margin_ratio=requirement / counted if counted > 0.0 else None,
+        liquidated=is_liquidated(surplus, trigger_of(members)),
         positions=explained,
     )
 
@@ -284,7 +301,7 @@ def _position(position: Position, members: list[Position], collateral: float) ->
         tier_floor=symbol.tiers.floors[tier],
         maintenance_rate=lines.slopes[piece],
         maintenance_amount=-lines.constants[piece],
-        maintenance_margin=margin + closing_fee,
+        maintenance_margin=0.0 if position.is_collateral else margin + closing_fee,
         maximal_leverage=notional / initial,
         initial_margin=initial,
         leverage=notional_at(position, position.entry_price) / collateral if collateral > 0.0 else None,
@@ -295,95 +312,10 @@ def _position(position: Position, members: list[Position], collateral: float) ->
         rules=rules,
         valued_notional=valued,
         closing_fee=closing_fee,
+        haircut=margin if position.is_collateral else 0.0,
+        is_collateral=position.is_collateral,
     )
 
 
 def _contract(position: Position) -> tuple[str, float]:
     return position.symbol.contract, position.symbol.contract_size
-
-
-def _pool_lines(pool: PoolExplanation, digits: int) -> list[str]:
-    venue_ratio = "none" if pool.venue_margin_ratio is None else f"{pool.venue_margin_ratio * 100:,.2f} %"
-    state = "the pool is liquidated" if pool.liquidated else "the pool stands"
-    sign = "positive" if pool.surplus > 0.0 else "not positive"
-    strict = any(position.rules.trigger == "below" for position in pool.positions)
-    below, above = ("below 1", "above 100 %") if strict else ("at 1 or below", "at 100 % or above")
-    return [
-        f"  pool {pool.pool}",
-        _line("collateral", _money(pool.collateral, digits), ""),
-        _line("+ unrealized pnl", _money(pool.unrealized_pnl, digits), "sum over its positions"),
-        _line("= equity", _money(pool.equity, digits), ""),
-        _line("- maintenance margin", _money(pool.maintenance_margin, digits), "sum over its positions"),
-        _line("= surplus", _money(pool.surplus, digits), f"{sign}: {state}"),
-        _line("margin ratio", f"{pool.margin_ratio:,.4f}", f"equity / maintenance margin; liquidation {below}"),
-        _line("as the venue shows it", venue_ratio, f"maintenance margin / equity; liquidation {above}"),
-    ]
-
-
-def _position_lines(position: PositionExplanation, pool: PoolExplanation, digits: int) -> list[str]:
-    side, size = ("long" if position.quantity > 0.0 else "short"), f"{abs(position.quantity):,.10g}"
-    mark, entry = _price(position.mark_price), _price(position.entry_price)
-    inverse = position.contract == "inverse"
-    if inverse:
-        size = f"{size} x {position.contract_size:,.10g}"
-        (first, second) = (entry, mark) if position.quantity > 0.0 else (mark, entry)
-        difference, value = f"(1 / {first} - 1 / {second})", f"{size} / {mark}"
-    else:
-        (first, second) = (mark, entry) if position.quantity > 0.0 else (entry, mark)
-        difference, value = f"({first} - {second})", f"{size} x {mark}"
-    leverage = "none" if position.leverage is None else f"{position.leverage:,.2f}"
-    margin = _money(position.maintenance_margin, digits)
-    return [
-        f"  position {position.id}: {side} {size} {position.symbol}, entry price {entry}",
-        *(f"    rule of this contract: {name} {what}" for name, what in other_switches(position.rules)),
-        _line("mark price", mark, ""),
-        _line("notional", _money(position.notional, digits), value),
-        _line("unrealized pnl", _money(position.unrealized_pnl, digits), f"{size} x {difference}"),
-        _line("maintenance margin", margin, _margin_terms(position, digits)),
-        _line(
-            "initial margin",
-            _money(position.initial_margin, digits),
-            f"notional / {position.maximal_leverage:,.10g}, the largest leverage of its tier",
-        ),
-        _line("leverage", leverage, "notional at entry / collateral of the pool"),
-        _price_line(position, "liquidation price", position.liquidation_price, "surplus", pool.surplus),
-        _price_line(position, "bankruptcy price", position.bankruptcy_price, "equity", pool.equity),
-    ]
-
-
-def _margin_terms(position: PositionExplanation, digits: int) -> str:
-    terms = f"{position.maintenance_rate * 100:.10g} % x {_money(position.valued_notional, digits)}"
-    if position.rules.requirement_at == "entry":
-        terms += " (notional at entry)"
-    if position.rules.tier_rule == "marginal":
-        terms += f" - {_money(position.maintenance_amount, digits)}"
-    if position.closing_fee:
-        rate, fee = f"{position.rules.closing_fee_rate * 100:.10g} %", _money(position.closing_fee, digits)
-        terms += f" + {fee} to close ({rate} of the value at the {position.rules.closing_fee} price)"
-    return f"{terms}; tier from {position.tier_floor:,.10g}"
-
-
-def _price_line(position: PositionExplanation, name: str, price: float | None, vanishing: str, today: float) -> str:
-    if price is None:
-        # Without a root above 0 the amount keeps today's sign at every price.
-        where = "positive at every price" if today > 0.0 else "positive at no price"
-        return _line(name, "none", f"no {name}: the pool's {vanishing} is {where} of {position.symbol}")
-    away = (price / position.mark_price - 1.0) * 100
-    steps = ("whole_position", "notional", "mark")
-    rules = position.rules
-    jumps = vanishing == "surplus" and (rules.tier_rule, rules.tier_measure, rules.requirement_at) == steps
-    what = "reaches 0, or steps over it at a tier's edge" if jumps else "is 0"
-    return _line(name, _price(price), f"{away:+,.2f} % from the mark; there the pool's {vanishing} {what}")
-
-
-def _line(label: str, figure: str, terms: str) -> str:
-    return f"    {label:<22}{figure:>20}   {terms}".rstrip()
-
-
-def _money(amount: float, digits: int) -> str:
-    return f"{amount:z,.{digits}f}"
-
-
-def _price(price: float) -> str:
-    # Coins cost from 1e-8 to 1e5: significant digits show all of them, decimals would not.
-    return f"{price:,.8g}"

@@ -75,6 +75,9 @@ class Legs:
             for tier in range(parameters.rate.shape[0])
         ]
         self.rules = None if parameters.rules is None else RuleParameters(*(rows_of(x, legs) for x in parameters.rules))
+        self.slope = self.side * self.value  # of the pnl in unit ratio
+        if self.rules is not None:
+            self.slope = jnp.where(self.rules.rises, self.slope, -self.slope)
         self.kinds = None if parameters.kinds is None else KindParameters(*(rows_of(x, legs) for x in parameters.kinds))
         self.membership = (
             rows_of(parameters.membership, layout.several_pools)[:, np.array(legs, np.int32)]
@@ -102,10 +105,7 @@ class Legs:
 
     def pnl_at(self, price_ratio: Array, share: Array | None = None) -> Array:
         """Unrealized pnl where every leg has a price ratio of its own, [leg, path]."""
-        slope = self.side * self.value
-        if self.rules is not None:
-            slope = jnp.where(self.rules.rises, slope, -slope)
-        return _shared(self.pnl_today + slope * (self.unit_ratio(price_ratio) - 1.0), share)
+        return _shared(self.pnl_today + self.slope * (self.unit_ratio(price_ratio) - 1.0), share)
 
     def requirement(self, notional: Array, share: Array | None = None) -> Array:
         """What equity must exceed: maintenance margin, closing fees in the trigger, haircuts, [leg, path].

@@ -25,10 +25,14 @@ def _repeated(times: int, act: Callable[[Any, T], T], carry: T) -> T:
     return result
 
 
-def without_surplus(account: Account, pools: tuple[int, ...], deficit: Array) -> Array:
-    """Open pools whose cash does not exceed their deficit, [pool, path]."""
+def without_surplus(layout: AccountLayout, account: Account, pools: tuple[int, ...], deficit: Array) -> Array:
+    """Open pools whose surplus liquidates them, [pool, path], by their deficit."""
     here = np.array(pools, np.int32)
-    return account.is_open[here] & (account.cash.value[here] <= deficit)
+    cash = account.cash.value[here]
+    spares = np.array([layout.spares_zero[pool] for pool in pools])[:, None]
+    if spares.any():
+        cash = jnp.where(spares, jnp.nextafter(cash, jnp.inf), cash)
+    return account.is_open[here] & (cash <= deficit)
 
 
 def test_at_mark(
@@ -47,7 +51,7 @@ def test_at_mark(
 
     def at_mark(account: Account) -> tuple[Array, Array, Marked]:
         now = marked(layout, acting.positions, pools, ratio, account.share)
-        return without_surplus(account, pools, now.deficit), account.cash.value[here] + now.pnl, now
+        return without_surplus(layout, account, pools, now.deficit), account.cash.value[here] + now.pnl, now
 
     hit, equity, now = at_mark(account)
     reducing = layout.reducing
@@ -92,7 +96,7 @@ def reduce_on_the_way(
             return marked(layout, acting.positions, pools, jnp.exp(log)[row_of_leg], account.share)
 
         cash = account.cash.value[here]
-        hit = without_surplus(account, pools, value(reached).deficit)
+        hit = without_surplus(layout, account, pools, value(reached).deficit)
         between = crossing(layout, acting.positions, pools, cash, at, reached, account.share)
         # Where the pool is below its requirement already, it is reduced where the price stands.
         at = jnp.where(hit & (cash > value(at).deficit), between, at)

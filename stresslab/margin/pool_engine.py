@@ -16,6 +16,9 @@ from stresslab.margin.legs import Legs, rows_of
 from stresslab.margin.problem import Layout, PoolParameters
 from stresslab.market.process import MarketStep
 
+# A fee's share of the collateral is far below 1, and each iteration multiplies the error by it.
+_FEE_ITERATIONS = 6
+
 
 class Account(NamedTuple):
     """State of every pool and stake: the least that the next step needs.
@@ -82,9 +85,9 @@ def init(layout: Layout, parameters: PoolParameters, paths: int) -> Account:
     legs = Legs(layout, parameters)
     ratio = jnp.ones((len(legs.assets), paths), jnp.float32)
     requirement = legs.pooled(legs.requirement(legs.notional(ratio)) - legs.pnl(ratio))
-    collateral = _several_collateral(layout, parameters)
-    liquidated = collateral <= rows_of(requirement, layout.several_stakes)
-    equity = legs.pooled(legs.pnl(ratio) - parameters.fee_rate * legs.notional(ratio))
+    collateral, threshold = (_several(layout, values) for values in (parameters.collateral, parameters.threshold))
+    liquidated = threshold <= rows_of(requirement, layout.several_stakes)
+    equity = legs.pooled(legs.pnl(ratio) - parameters.fee_rate * legs.closed(legs.notional(ratio)))
     equity = rows_of(equity, layout.several_stakes) + collateral * (layout.bridge == "every_pool")
     watches = len(layout.watches)
     return Account(
@@ -169,16 +172,18 @@ def _step_several(
     else:
         worst_inside = requirement
     worst = jnp.maximum(account.worst, worst_inside)
-    collateral = _several_collateral(layout, parameters)
-    held = collateral > rows_of(worst, layout.several_stakes)
-    liquidated = ~held & (collateral > rows_of(account.worst, layout.several_stakes))
+    threshold = _several(layout, parameters.threshold)
+    held = threshold > rows_of(worst, layout.several_stakes)
+    liquidated = ~held & (threshold > rows_of(account.worst, layout.several_stakes))
 
     def settle() -> Array:
         if layout.bridge == "every_pool":
-            equity = legs.pooled(legs.requirement(middle) - parameters.fee_rate * middle)
+            equity = legs.pooled(legs.requirement(middle) - parameters.fee_rate * legs.closed(middle))
+            equity = rows_of(equity, layout.several_stakes) + _several(layout, parameters.closing_fee)
         else:
-            equity = legs.pooled(pnl - parameters.fee_rate * notional)
-        return jnp.where(liquidated, rows_of(equity, layout.several_stakes), account.settlement)
+            equity = legs.pooled(pnl - parameters.fee_rate * legs.closed(notional))
+            equity = rows_of(equity, layout.several_stakes)
+        return jnp.where(liquidated, equity, account.settlement)
 
     return account._replace(
         price_ratio=ratio,
@@ -193,7 +198,7 @@ def _step_several(
 def margin_ratios(
     layout: Layout, parameters: PoolParameters, account: Account, log_price: Array, elapsed: Array
 ) -> Array:
-    """Equity over maintenance margin of every stake now; 1 where it is liquidated.
+    """Equity less haircuts over maintenance margin of every stake now; 1 where it is liquidated.
 
     Parameters
     ----------
@@ -212,7 +217,12 @@ def margin_ratios(
     positions = Legs(layout, parameters, every_position=True)
     ratio = jnp.exp(rows_of(log_price, positions.assets))
     equity = parameters.collateral + rows_of(parameters.membership @ positions.pnl(ratio), layout.stake_pools)
-    required = rows_of(parameters.membership @ positions.requirement(positions.notional(ratio)), layout.stake_pools)
+    demanded = positions.requirement(positions.notional(ratio))
+    required = rows_of(parameters.membership @ demanded, layout.stake_pools) + parameters.closing_fee
+    haircut = positions.haircut(demanded)
+    if haircut is not None:
+        discount = rows_of(parameters.membership @ haircut, layout.stake_pools)
+        equity, required = equity - discount, required - discount
     alive = _alive(layout, parameters, account, elapsed)
     return jnp.where(alive, jnp.maximum(equity / required, 1.0), 1.0)
 
@@ -243,7 +253,8 @@ def finalize(layout: Layout, parameters: PoolParameters, account: Account, log_p
 
 
 def _required_collateral(layout: Layout, parameters: PoolParameters, account: Account, log_price: Array) -> Array:
-    # The deficit of a single-price pool is convex in its price, so its maximum lies at one of the extremes.
+    # The deficit of a single-price pool is a straight line between the edges of tiers, and most are convex: its maximum
+    # lies at one of the extremes, or, where it jumps, at an edge between them.
     positions = Legs(layout, parameters, every_position=True)
     worst = []
     for wanted in (-1, 1):
@@ -254,7 +265,27 @@ def _required_collateral(layout: Layout, parameters: PoolParameters, account: Ac
         ratio = jnp.exp(rows_of(reached, positions.assets))
         deficit = positions.requirement(positions.notional(ratio)) - positions.pnl(ratio)
         worst.append(parameters.membership @ deficit)
-    return jnp.maximum(*worst).at[np.array(layout.several_pools, np.int32)].set(account.worst)
+    required = jnp.maximum(*worst).at[np.array(layout.several_pools, np.int32)].set(account.worst)
+    if layout.edges:
+        pools, rows = (np.array(column, np.int32) for column in zip(*layout.edges, strict=True))
+        reached = account.extreme[rows] >= parameters.edge_reach
+        required = required.at[pools].max(jnp.where(reached, parameters.edge_deficit, -jnp.inf))
+    return _with_bankruptcy_fees(parameters, required)
+
+
+def _with_bankruptcy_fees(parameters: PoolParameters, required: Array) -> Array:
+    """Collateral that just meets a deficit and the fees at the bankruptcy prices that it brings about, [pool, path]."""
+    fees = parameters.bankruptcy_fee
+    if fees is None:
+        return required
+    collateral = required
+    for _ in range(_FEE_ITERATIONS):
+        fee = jnp.zeros_like(required)
+        for position in range(fees.level.shape[1]):
+            here = slice(position, position + 1)
+            fee = fee + jnp.maximum(fees.level[:, here] + fees.slope[:, here] * collateral, 0.0)
+        collateral = required + fee
+    return collateral
 
 
 def _liquidation_step(layout: Layout, parameters: PoolParameters, account: Account, steps: Array) -> Array:
@@ -262,7 +293,7 @@ def _liquidation_step(layout: Layout, parameters: PoolParameters, account: Accou
     today = jnp.concatenate(
         [
             *_by_stake(layout, (parameters.barrier > 0.0).astype(jnp.int32)),
-            (_several_collateral(layout, parameters) > _several_deficit_today(layout, parameters)).astype(jnp.int32),
+            (_several(layout, parameters.threshold) > _several_deficit_today(layout, parameters)).astype(jnp.int32),
         ]
     )
     return jnp.where(today == 0, 0, jnp.where(survived < steps, survived, steps) + 1)
@@ -281,12 +312,16 @@ def _single_settlement(layout: Layout, parameters: PoolParameters, account: Acco
         price_ratio = jnp.exp(side * account.reached)
         pools = tuple(layout.stake_pools[stake] for stake, watches in enumerate(layout.single_stakes) for _ in watches)
         stakes = tuple(stake for stake, watches in enumerate(layout.single_stakes) for _ in watches)
-        # On one price the pnl is linear in the price ratio, so the pool's sums suffice.
-        exposure = rows_of(parameters.membership @ (positions.side * parameters.notional), pools)
-        gross = rows_of(parameters.membership @ parameters.notional, pools)
+        # On one price the pnl is a straight line in unit value, so the pool's sums suffice.
+        unit_ratio = price_ratio
+        if positions.rules is not None:
+            rises = rows_of(parameters.membership @ positions.rules.rises.astype(jnp.float32), pools) > 0.0
+            unit_ratio = jnp.where(rises, price_ratio, 1.0 / price_ratio)
+        exposure = rows_of(parameters.membership @ positions.slope, pools)
+        gross = rows_of(parameters.membership @ positions.closed(positions.value), pools)
         pnl = rows_of(parameters.membership @ parameters.pnl, pools)
-        equity = rows_of(parameters.collateral, stakes) + pnl + exposure * (price_ratio - 1.0)
-        settlement = equity - parameters.fee_rate * gross * price_ratio
+        equity = rows_of(parameters.collateral, stakes) + pnl + exposure * (unit_ratio - 1.0)
+        settlement = equity - parameters.fee_rate * gross * unit_ratio
     else:
         settlement = jnp.broadcast_to(parameters.settlement, (len(layout.watches), paths))
     rows = []
@@ -301,7 +336,7 @@ def _single_settlement(layout: Layout, parameters: PoolParameters, account: Acco
 def _several_settlement(layout: Layout, parameters: PoolParameters, account: Account) -> Array:
     if layout.bridge == "every_pool":
         return account.settlement
-    return account.settlement + _several_collateral(layout, parameters)
+    return account.settlement + _several(layout, parameters.collateral)
 
 
 def _by_stake(layout: Layout, values: Array) -> list[Array]:
@@ -309,8 +344,9 @@ def _by_stake(layout: Layout, values: Array) -> list[Array]:
     return [values[np.array(watches)].min(axis=0, keepdims=True) for watches in layout.single_stakes]
 
 
-def _several_collateral(layout: Layout, parameters: PoolParameters) -> Array:
-    return parameters.collateral[len(layout.single_stakes) :]
+def _several(layout: Layout, values: Array) -> Array:
+    """Rows of the stakes on several prices."""
+    return values[len(layout.single_stakes) :]
 
 
 def _several_deficit_today(layout: Layout, parameters: PoolParameters) -> Array:

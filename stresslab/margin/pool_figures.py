@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 from stresslab.book.book import Position
 from stresslab.margin.price_intervals import Leg, liquidation_value
-from stresslab.margin.rule_prices import bankruptcy_price, with_closing_fee
+from stresslab.margin.rule_prices import bankruptcy_price
 from stresslab.venues import contracts
 from stresslab.venues.contracts import CONTRACTS, price_beside
 from stresslab.venues.rules.lines import RequirementLines
-from stresslab.venues.rules.margin_rules import requirement_lines
+from stresslab.venues.rules.margin_rules import requirement_lines, with_closing_fee
 
 
 def mark_of(position: Position) -> float:
@@ -25,12 +25,46 @@ def notional_at(position: Position, price: float) -> float:
     return contracts.notional(position.quantity, price, symbol.contract, symbol.contract_size)
 
 
-def pnl_of(position: Position) -> float:
-    """Unrealized pnl at the mark, in the account's currency."""
+def pnl_at(position: Position, price: float) -> float:
+    """Unrealized pnl at a price, in the account's currency; all the value of an asset that is collateral."""
     symbol = position.symbol
     return contracts.unrealized_pnl(
-        position.quantity, position.entry_price, mark_of(position), symbol.contract, symbol.contract_size
+        position.quantity, position.entry_price, price, symbol.contract, symbol.contract_size
     )
+
+
+def pnl_of(position: Position) -> float:
+    """Unrealized pnl at the mark, in the account's currency."""
+    return pnl_at(position, mark_of(position))
+
+
+def trigger_of(members: Sequence[Position]) -> str:
+    """Trigger of a pool: where its contracts differ, the one that acts first."""
+    strict = (member.symbol.rules.trigger == "below" for member in members if not member.is_collateral)
+    return "below" if all(strict) else "at_or_below"
+
+
+def closing_fee_of(position: Position, members: Sequence[Position], collateral: float) -> float:
+    """Fee to close in the trigger of a member of a pool, at its mark or its bankruptcy price."""
+    return requirement_of(position, members, collateral)[1]
+
+
+def legs_at_ratio(members: Sequence[Position], collateral: float | None) -> list[Leg]:
+    """A pool on one underlying as legs of one unknown: unit value over today's, which moves all marks alike.
+
+    Parameters
+    ----------
+    members : sequence of Position
+        The pool.
+    collateral : float or None
+        Money behind it, on which fees at a bankruptcy price depend; None leaves these fees out.
+    """
+    legs = []
+    for position in members:
+        by_collateral = collateral is None and position.symbol.rules.closing_fee == "bankruptcy"
+        lines = _lines(position) if by_collateral else _lines_with_fee(position, members, collateral or 0.0)
+        legs.append(Leg(_exposure(position), _entry_value(position), lines, _unit_value(position, mark_of(position))))
+    return legs
 
 
 def requirement_of(position: Position, members: Sequence[Position], collateral: float) -> tuple[float, float]:
@@ -102,14 +136,18 @@ def _unit_value(position: Position, price: float) -> float:
     return CONTRACTS[position.symbol.contract].unit_value(price)
 
 
+def _entry_value(position: Position) -> float:
+    # Collateral is held at an entry price of 0; no contract is.
+    return _unit_value(position, position.entry_price) if position.entry_price > 0.0 else 0.0
+
+
 def _exposure(position: Position) -> float:
     return contracts.exposure(position.quantity, position.symbol.contract, position.symbol.contract_size)
 
 
 def _leg(position: Position, reference: Position, members: Sequence[Position], collateral: float) -> Leg:
     scale = _unit_value(position, mark_of(position)) / _unit_value(reference, mark_of(reference))
-    entry_value = _unit_value(position, position.entry_price)
-    return Leg(_exposure(position), entry_value, _lines_with_fee(position, members, collateral), scale)
+    return Leg(_exposure(position), _entry_value(position), _lines_with_fee(position, members, collateral), scale)
 
 
 def _lines(position: Position) -> RequirementLines:
@@ -121,5 +159,6 @@ def _lines(position: Position) -> RequirementLines:
 
 def _lines_with_fee(position: Position, members: Sequence[Position], collateral: float) -> RequirementLines:
     behind = math.fsum([collateral, *(pnl_of(other) for other in members if other.id != position.id)])
-    entry_value = _unit_value(position, position.entry_price)
-    return with_closing_fee(_lines(position), _exposure(position), entry_value, behind, position.symbol.rules)
+    return with_closing_fee(
+        _lines(position), _exposure(position), _entry_value(position), behind, position.symbol.rules
+    )

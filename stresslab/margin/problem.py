@@ -9,14 +9,17 @@ stepped.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stresslab.margin.closed_form import single_price_barriers, unrealized_pnl
-from stresslab.margin.position_arrays import is_plain, kind_arrays, mark_of, plain_arrays, rule_arrays, single
+from stresslab.margin.pool_barriers import bankruptcy_fee_line, bankruptcy_fees
+from stresslab.margin.pool_figures import trigger_of
+from stresslab.margin.position_arrays import is_plain, kind_arrays, plain_arrays, rule_arrays, single
+from stresslab.margin.watches import Watches
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,6 +56,8 @@ class Layout:
         Pool of each stake; single-price stakes come first.
     legs : tuple of int
         Positions that are in some pool on several prices.
+    edges : tuple of (int, int)
+        Pool and row of each price at which the deficit of a single-price pool jumps.
     """
 
     bridge: Bridge
@@ -65,6 +70,7 @@ class Layout:
     several_stakes: tuple[int, ...]
     stake_pools: tuple[int, ...]
     legs: tuple[int, ...]
+    edges: tuple[tuple[int, int], ...] = ()
 
 
 class RuleParameters(NamedTuple):
@@ -116,6 +122,19 @@ class KindParameters(NamedTuple):
     haircut: Array
 
 
+class BankruptcyFee(NamedTuple):
+    """Fee to close each position of each pool at its bankruptcy price, as a line in the pool's collateral.
+
+    Parameters
+    ----------
+    level, slope : jax.Array
+        The fee is ``level + slope * collateral`` where that is positive, else 0; [pool, position].
+    """
+
+    level: Array
+    slope: Array
+
+
 class PoolParameters(NamedTuple):
     """The numbers of a problem, in the account's currency, float32.
 
@@ -137,8 +156,15 @@ class PoolParameters(NamedTuple):
         Of each stake, [stake, 1].
     barrier : jax.Array
         Of each watch: row side times the log of price over start price at which its pool's surplus is 0, [watch, 1].
+    closing_fee : jax.Array
+        Fees to close at bankruptcy prices that stand in the trigger of each stake, [stake, 1].
+    threshold : jax.Array
+        What the deficit of each stake must stay below, [stake, 1]: collateral less closing fee, and a unit in the last
+        place more where a surplus of 0 does not liquidate.
     settlement : jax.Array
         Of each watch: equity left after the liquidation fee at its barrier, [watch, 1].
+    edge_reach, edge_deficit : jax.Array
+        Of each edge: row side times the log of price over start price, and the pool's deficit there, [edge, 1].
     fee_rate : jax.Array
         Liquidation fee as a share of the notional closed, scalar.
     returned : jax.Array
@@ -147,6 +173,8 @@ class PoolParameters(NamedTuple):
         None where every position is linear with marginal tiers at the mark and no fee in the trigger.
     kinds : KindParameters or None
         None where every position is a perpetual contract.
+    bankruptcy_fee : BankruptcyFee or None
+        None where no venue has such a fee in its trigger.
     """
 
     notional: Array
@@ -158,12 +186,17 @@ class PoolParameters(NamedTuple):
     rate_rise: Array
     membership: Array
     collateral: Array
+    closing_fee: Array
+    threshold: Array
     barrier: Array
     settlement: Array
+    edge_reach: Array
+    edge_deficit: Array
     fee_rate: Array
     returned: Array
     rules: RuleParameters | None = None
     kinds: KindParameters | None = None
+    bankruptcy_fee: BankruptcyFee | None = None
 
 
 @dataclass(frozen=True)
@@ -236,8 +269,10 @@ def build_problem(
         for configuration in configurations
     )
 
-    watches = _Watches(book, position_assets)
+    watches = Watches(book, position_assets)
     single_stakes = tuple(watches.of(pools[pool], collateral) for pool, collateral in stakes if on_one_price[pool])
+    for pool in single_pools:
+        watches.corners(pool, pools[pool])
     legs = tuple(sorted({position for pool in several_pools for position in pools[pool]}))
     layout = Layout(
         bridge=bridge,
@@ -250,20 +285,27 @@ def build_problem(
         several_stakes=tuple(several_pools.index(pool) for pool, _ in stakes if not on_one_price[pool]),
         stake_pools=tuple(pool for pool, _ in stakes),
         legs=legs,
+        edges=tuple(watches.edges),
     )
     collaterals = np.array([collateral for _, collateral in stakes], dtype=np.float64)
     membership = np.array([[position in pool for position in range(len(book.positions))] for pool in pools], np.float64)
     membership = membership.reshape(len(pools), len(book.positions))
+    closing_fees, thresholds = _thresholds(book, [(pools[pool], collateral) for pool, collateral in stakes])
     parameters = PoolParameters(
         **plain_arrays(book.positions),
         membership=single(membership),
         collateral=single(collaterals[:, None]),
+        closing_fee=closing_fees,
+        threshold=thresholds,
         barrier=single(np.array(watches.barriers)[:, None]),
         settlement=single(np.array(watches.settlements)[:, None]),
+        edge_reach=single(np.array(watches.edge_reaches)[:, None]),
+        edge_deficit=single(np.array(watches.edge_deficits)[:, None]),
         fee_rate=single(book.venue.liquidation_fee_rate),
         returned=single(book.venue.remainder == "returned"),
         rules=None if all(map(is_plain, book.positions)) else RuleParameters(**rule_arrays(book.positions)),
         kinds=KindParameters(**kind_arrays(book.positions)) if any(map(_is_spot, book.positions)) else None,
+        bankruptcy_fee=_bankruptcy_fee(book, pools),
     )
     streams = tuple(
         "pool:" + "\x1f".join(sorted(book.positions[position].id for position in pools[pool])) for pool in several_pools
@@ -275,48 +317,38 @@ def _is_spot(position: Position) -> bool:
     return position.symbol.contract == "spot"
 
 
-class _Watches:
-    """Collects the barriers of single-price stakes and the extremes that they need."""
+def for_account(book: Book, configuration: Configuration, parameters: PoolParameters) -> PoolParameters:
+    """Parameters of a single configuration, in which each position has its own fee at the bankruptcy price.
 
-    def __init__(self, book: Book, position_assets: tuple[int, ...]) -> None:
-        self.book = book
-        self.position_assets = position_assets
-        self.rows: list[tuple[int, int]] = []
-        self.row_of_watch: list[int] = []
-        self.barriers: list[float] = []
-        self.settlements: list[float] = []
+    Several configurations share positions but not the fees, which depend on the pool's collateral; there they stand in
+    ``closing_fee`` of the stakes instead.
+    """
+    if parameters.rules is None:
+        return parameters
+    fees = np.zeros(len(book.positions))
+    for pool in configuration.pools:
+        members = [book.positions[index] for index in pool.positions]
+        fees[list(pool.positions)] = bankruptcy_fees(members, pool.collateral)
+    return parameters._replace(rules=parameters.rules._replace(closing_amount=single(fees[:, None])))
 
-    def of(self, pool: tuple[int, ...], collateral: float) -> tuple[int, ...]:
-        positions = [self.book.positions[index] for index in pool]
-        marks = [mark_of(position) for position in positions]
-        lower, upper = single_price_barriers(
-            [position.quantity for position in positions],
-            [position.entry_price for position in positions],
-            marks,
-            [position.symbol.tiers for position in positions],
-            collateral,
-        )
-        sides: tuple[tuple[int, float], ...] = ((-1, lower), (+1, upper))
-        if len(pool) == 1:
-            # One position has one barrier at most; the other side can never matter.
-            sides = (sides[0],) if positions[0].quantity > 0 else (sides[1],)
-        return tuple(self._watch(pool, marks, side, ratio, collateral) for side, ratio in sides)
 
-    def _watch(self, pool: tuple[int, ...], marks: list[float], side: int, ratio: float, collateral: float) -> int:
-        row = (self.position_assets[pool[0]], side)
-        if row not in self.rows:
-            self.rows.append(row)
-        reachable = 0.0 < ratio < np.inf
-        self.row_of_watch.append(self.rows.index(row))
-        self.barriers.append(side * np.log(ratio) if reachable else np.inf)
-        self.settlements.append(self._settlement(pool, marks, ratio, collateral) if reachable else 0.0)
-        return len(self.barriers) - 1
+def _thresholds(book: Book, stakes: Sequence[tuple[tuple[int, ...], float]]) -> tuple[Array, Array]:
+    """Closing fee of each stake, and what its deficit is compared with."""
+    fees, thresholds = np.zeros((len(stakes), 1)), np.zeros((len(stakes), 1), np.float32)
+    for row, (pool, collateral) in enumerate(stakes):
+        members = [book.positions[index] for index in pool]
+        fees[row] = math.fsum(bankruptcy_fees(members, collateral))
+        thresholds[row] = collateral - fees[row]
+        if trigger_of(members) == "below":
+            thresholds[row] = np.nextafter(thresholds[row], np.float32(np.inf))
+    return single(fees), single(thresholds)
 
-    def _settlement(self, pool: tuple[int, ...], marks: list[float], ratio: float, collateral: float) -> float:
-        """Equity left after the fee at a barrier: the requirement there, unless the pool is below it already."""
-        equity, notional = collateral, 0.0
-        for index, mark in zip(pool, marks, strict=True):
-            position = self.book.positions[index]
-            equity += unrealized_pnl(position.quantity, position.entry_price, mark * ratio)
-            notional += abs(position.quantity) * mark * ratio
-        return equity - self.book.venue.liquidation_fee_rate * notional
+
+def _bankruptcy_fee(book: Book, pools: Sequence[tuple[int, ...]]) -> BankruptcyFee | None:
+    if all(position.symbol.rules.closing_fee != "bankruptcy" for position in book.positions):
+        return None
+    lines = np.zeros((2, len(pools), len(book.positions)))
+    for row, pool in enumerate(pools):
+        members = [book.positions[index] for index in pool]
+        lines[:, row, list(pool)] = np.array([bankruptcy_fee_line(member, members) for member in members]).T
+    return BankruptcyFee(single(lines[0]), single(lines[1]))

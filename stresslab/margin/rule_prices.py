@@ -10,54 +10,14 @@ from stresslab.margin.price_intervals import Leg, liquidation_value
 from stresslab.venues.contracts import CONTRACTS, exposure, price_beside
 from stresslab.venues.rules.lines import RequirementLines
 from stresslab.venues.rules.margin_rules import (
-    CLOSING_FEES,
     PLAIN,
     REQUIREMENT_PRICES,
     MarginRules,
+    bankruptcy_value,
     requirement_lines,
+    with_closing_fee,
 )
 from stresslab.venues.tiers import TierTable
-
-
-def bankruptcy_value(exposed: float, entry_value: float, collateral: float, closing_fee_rate: float = 0.0) -> float:
-    """Unit value at which the equity left after paying a fee to close is 0; 0 or negative where there is none.
-
-    Parameters
-    ----------
-    exposed : float
-        Signed slope of pnl in unit value, not 0.
-    entry_value : float
-        Unit value at entry, positive.
-    collateral : float
-        Money behind the position, with the pnl of others that stand still.
-    closing_fee_rate : float
-        Share of notional, in [0, 1).
-    """
-    return (exposed * entry_value - collateral) / (exposed - closing_fee_rate * abs(exposed))
-
-
-def with_closing_fee(
-    lines: RequirementLines, exposed: float, entry_value: float, collateral: float, rules: MarginRules
-) -> RequirementLines:
-    """Requirement of a position with the fee to close that the venue counts in its trigger.
-
-    Parameters
-    ----------
-    lines : RequirementLines
-        Maintenance margin.
-    exposed : float
-        Signed slope of pnl in unit value, not 0.
-    entry_value : float
-        Unit value at entry, positive.
-    collateral : float
-        Money behind the position, with the pnl of others that stand still: it sets the bankruptcy price.
-    rules : MarginRules
-        The venue's switches.
-    """
-    rate = rules.closing_fee_rate
-    # Where equity never reaches 0, nothing is closed at a bankruptcy price and no fee is due there.
-    value = max(bankruptcy_value(exposed, entry_value, collateral, rate), 0.0)
-    return CLOSING_FEES[rules.closing_fee](lines, exposed, value, rate)
 
 
 def liquidation_price(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 from pydantic import BaseModel, Field
 
-from stresslab.book.book import Book
+from stresslab.book.book import Book, Position
 from stresslab.book.configuration import Configuration, Pool
 from stresslab.book.configurations import standard_configurations
 from stresslab.book.reading import BookDraft, book_from, read_book
@@ -38,7 +38,8 @@ from stresslab.scenario.scenario import Scenario
 from stresslab.scenario.start_prices import start_prices
 from stresslab.scenario.tables import Paths, ScenarioFile, Seed
 from stresslab.scenario.time_grid import check_model_step, read_time_grid
-from stresslab.venues.rules.margin_rules import PLAIN, other_switches
+from stresslab.venues.contracts import CONTRACTS, exposure, unrealized_pnl
+from stresslab.venues.rules.margin_rules import is_liquidated, requirement_lines, with_closing_fee
 
 __all__ = ["read_book", "read_scenario", "scenario_from"]
 
@@ -115,13 +116,10 @@ def scenario_from(
     _check_analysis(document, (key_meant(document.data, "analysis", known),), findings)
     if draft is None or market is None:
         return None
-    told = len(findings.faults)
-    _check_simulable(draft, findings)
-    is_simulable = len(findings.faults) == told
     starts, positions = start_prices(document, market.prices, draft, findings)
-    if draft.book is not None and is_simulable:
+    if draft.book is not None:
         marked = replace(draft.book, positions=positions)
-        check_policies(document, policies, read, marked, _surplus, findings)
+        check_policies(document, policies, read, marked, lambda *held: _surplus(*held)[0], findings)
     specification = complete_market(market, starts, findings) if starts else None
     funding_at = (*market.at, "funding")
     if document.at(funding_at) is not None and starts and grid is not None:
@@ -165,29 +163,6 @@ def _book(document: Document, at: KeyPath, findings: Findings) -> BookDraft | No
     return None if opened is None else book_from(opened, findings)
 
 
-def _check_simulable(draft: BookDraft, findings: Findings) -> None:
-    """What the simulation does not hold yet is a fault here, though `explain` works on it."""
-    remedy = (
-        "simulated are linear contracts with marginal tiers at the mark, liquidated whole at a surplus of 0 or below; "
-        "`stresslab explain` shows the margin of every other book"
-    )
-    for path, position in zip(draft.paths, draft.positions, strict=True):
-        if position is None:
-            continue
-        symbol = position.symbol
-        if symbol.contract != "linear":
-            problem = f"{shown(symbol.name)} is an {symbol.contract} contract, which is not simulated in this version"
-            findings.fault(draft.document, (*path, "symbol"), problem, remedy)
-        elif symbol.rules != PLAIN:
-            switches = ", ".join(f"{name} {value}" for name, value in other_switches(symbol.rules))
-            problem = f"the margin rules of {shown(symbol.name)} ({switches}) are not simulated in this version"
-            findings.fault(draft.document, (*path, "symbol"), problem, remedy)
-    if draft.book is not None and draft.book.venue.liquidation_procedure != "full":
-        procedure = shown(draft.book.venue.liquidation_procedure)
-        problem = f"the liquidation procedure {procedure} of the venue is not simulated in this version"
-        findings.fault(draft.document, ("venue",), problem, remedy)
-
-
 def _check_analysis(document: Document, at: KeyPath, findings: Findings) -> None:
     table = document.at(at)
     if table is None or not is_table(document, at, findings):
@@ -213,8 +188,8 @@ def _warn_of_liquidated_pools(
     seen = set()
     for configuration in configurations:
         for pool in configuration.pools:
-            surplus = _surplus(book, pool)
-            if surplus > 0.0 or (pool.positions, pool.collateral) in seen:
+            surplus, liquidated = _surplus(book, pool)
+            if not liquidated or (pool.positions, pool.collateral) in seen:
                 continue
             seen.add((pool.positions, pool.collateral))
             problem = (
@@ -228,11 +203,30 @@ def _warn_of_liquidated_pools(
                 findings.notice(draft.document, draft.paths[pool.positions[0]], problem, remedy)
 
 
-def _surplus(book: Book, pool: Pool) -> float:
-    surplus = pool.collateral
-    for position in (book.positions[index] for index in pool.positions):
-        mark = position.mark_price
-        assert mark is not None, "start prices mark every position"
-        requirement = position.symbol.tiers.maintenance_margin(np.abs(position.quantity) * mark)
-        surplus += position.quantity * (mark - position.entry_price) - float(requirement)
-    return surplus
+def _surplus(book: Book, pool: Pool) -> tuple[float, bool]:
+    """Surplus of a pool at today's marks, under the rules of its contracts, and whether the venue liquidates there."""
+    members = [book.positions[index] for index in pool.positions]
+    pnl = [_pnl(position) for position in members]
+    equity = math.fsum([pool.collateral, *pnl])
+    demanded = []
+    for position, own in zip(members, pnl, strict=True):
+        symbol, entry = position.symbol, position.entry_price
+        kind = (symbol.contract, symbol.contract_size)
+        unit_value = CONTRACTS[symbol.contract].unit_value
+        lines = requirement_lines(position.quantity, entry, symbol.tiers, *kind, symbol.rules)
+        exposed = exposure(position.quantity, *kind)
+        lines = with_closing_fee(lines, exposed, unit_value(entry), equity - own, symbol.rules)
+        demanded.append(lines.at(unit_value(_mark(position))))
+    surplus = equity - math.fsum(demanded)
+    triggers = [position.symbol.rules.trigger for position in members if not position.is_collateral]
+    return surplus, is_liquidated(surplus, "below" if all(each == "below" for each in triggers) else "at_or_below")
+
+
+def _mark(position: Position) -> float:
+    assert position.mark_price is not None, "start prices mark every position"
+    return position.mark_price
+
+
+def _pnl(position: Position) -> float:
+    symbol, mark = position.symbol, _mark(position)
+    return unrealized_pnl(position.quantity, position.entry_price, mark, symbol.contract, symbol.contract_size)

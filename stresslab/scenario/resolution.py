@@ -104,6 +104,7 @@ def _position(position: Position) -> dict[str, Any]:
         "mark_price": position.mark_price,
         "margin": position.margin,
         "collateral": position.collateral,
+        "is_collateral": position.is_collateral,
     }
 
 
@@ -117,6 +118,8 @@ def _venue(book: Book) -> dict[str, Any]:
         "liquidation_procedure": pack.liquidation_procedure,
         "liquidation_fee_rate": pack.liquidation_fee_rate,
         "remainder": pack.remainder,
+        "reduction": vars(pack.reduction),
+        "backstop": pack.backstop,
         "symbols": {name: _symbol(symbol) for name, symbol in held.items()},
     }
 
@@ -125,6 +128,8 @@ def _symbol(symbol: Symbol) -> dict[str, Any]:
     return {
         "underlying": symbol.underlying,
         "contract": symbol.contract,
+        "contract_size": symbol.contract_size,
+        "rules": vars(symbol.rules),
         "floors": list(symbol.tiers.floors),
         "maintenance_rates": list(symbol.tiers.maintenance_rates),
         "maximal_leverages": list(symbol.tiers.maximal_leverages),

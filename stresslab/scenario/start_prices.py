@@ -85,7 +85,12 @@ def _start(
         return price, marks[0]
     if marks:
         return marks[0], marks[0]
-    path, position = group[0]
+    held = [(path, position) for path, position in group if not position.is_collateral]
+    if not held:
+        problem = f"no price of the collateral asset {shown(underlying)} is stated"
+        findings.fault(draft.document, group[0][0], problem, "state mark_price here, or price in the scenario's market")
+        return 1.0, 1.0
+    path, position = held[0]
     problem = f"no price of {shown(underlying)} is stated; its entry price {position.entry_price:_.10g} is used"
     findings.notice(draft.document, path, problem, "state mark_price here, or price in the scenario's market")
     return position.entry_price, position.entry_price

@@ -25,9 +25,9 @@ class Symbol:
         The asset whose price moves it, such as ``BTC``.
     contract : str
         ``"linear"``: quantity in base units, money in the quote currency. ``"inverse"``: quantity in contracts, money
-        in the underlying coin.
+        in the underlying coin. ``"spot"``: the asset itself, in base units, paid in full.
     tiers : TierTable
-        Maintenance margin and maximal leverage by notional, or by size where the rules say so.
+        Maintenance margin and maximal leverage by notional, or by size where the rules say so; none and 1 if spot.
     contract_size : float
         Quote currency in one contract if inverse, positive; 1 if linear.
     rules : MarginRules
@@ -75,7 +75,8 @@ class RulePack:
     reduction : Reduction
         The figures of the procedure.
     backstop : float
-        Share of the maintenance margin below which the venue keeps everything that is left, in [0, 1).
+        Share of the maintenance margin, in [0, 1]: where a pool's equity is below it, the venue takes the positions
+        over and keeps all that is left. 0 where none does.
     """
 
     name: str

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, Field, SkipValidation
 
@@ -20,13 +20,21 @@ from stresslab.documents.places import KeyPath, Place
 from stresslab.documents.reading import check_table, is_table, key_meant, keys_of, open_document
 from stresslab.venues.contracts import CONTRACTS
 from stresslab.venues.pack import RulePack, Symbol
-from stresslab.venues.rule_reading import MarginTable, check_symbol_rules, choice, enum, reduction_from, rules_from
+from stresslab.venues.rule_reading import (
+    LiquidationTable,
+    MarginTable,
+    check_symbol_rules,
+    choice,
+    enum,
+    reduction_from,
+    rules_from,
+)
 from stresslab.venues.rules.funding import FUNDING_CAPS, FUNDING_PRICES, FundingRules
 from stresslab.venues.rules.margin_rules import MarginRules
 from stresslab.venues.rules.procedures import PROCEDURES, WHOLE
 from stresslab.venues.rules.tier_rules import TIER_RULES
 from stresslab.venues.tier_reading import check_tiers
-from stresslab.venues.tiers import TierTable
+from stresslab.venues.tiers import UNMARGINED, TierTable
 
 Part = TypeVar("Part", bound=BaseModel)
 
@@ -73,38 +81,6 @@ class FundingTable(BaseModel):
     ] = "mark"
 
 
-class LiquidationTable(BaseModel):
-    """What the venue does when a pool's surplus reaches zero."""
-
-    model_config = TABLE
-    procedure: Annotated[
-        str,
-        Field(
-            description="`full` closes the whole pool at once, `tiers` as much as leads into the tier below, `steps` a "
-            "fixed share at a time.",
-            examples=["full"],
-            json_schema_extra={"enum": list(PROCEDURES)},
-        ),
-    ]
-    fee_rate: Annotated[
-        float,
-        Field(
-            ge=0.0, lt=1.0, allow_inf_nan=False, description="Fee, a fraction of the notional closed.", examples=[0.0]
-        ),
-    ]
-    remainder: Annotated[
-        Literal["returned", "forfeited"],
-        Field(description="What becomes of the equity left after closing.", examples=["returned"]),
-    ] = "returned"
-    step: Annotated[
-        float | None,
-        Field(gt=0.0, le=1.0, allow_inf_nan=False, description="Share that one step closes.", examples=[0.125]),
-    ] = None
-    full_tiers: Annotated[
-        int | None, Field(ge=1, le=1000, description="Lowest tiers from which all is closed.", examples=[2])
-    ] = None
-
-
 Tier = Annotated[list[Annotated[float, Field(allow_inf_nan=False)]], Field(min_length=4, max_length=4)]
 
 
@@ -117,19 +93,20 @@ class SymbolTable(BaseModel):
         str,
         Field(
             description="`linear`: quantity in base units, money in the quote currency. `inverse`: quantity in "
-            "contracts, money in the underlying coin.",
+            "contracts, money in the underlying coin. `spot`: the asset itself, without tiers.",
             examples=["linear"],
             json_schema_extra={"enum": list(CONTRACTS)},
         ),
     ]
     tiers: Annotated[
-        list[Tier],
+        list[Tier] | None,
         Field(
             min_length=1,
-            description="One row a tier: notional from, maintenance rate, maintenance amount, maximal leverage.",
+            description="One row a tier: notional from, maintenance rate, maintenance amount, maximal leverage. "
+            "Required but for spot.",
             examples=[[[0, 0.004, 0, 125], [50_000, 0.005, 50, 100]]],
         ),
-    ]
+    ] = None
     contract_size: Annotated[
         Money | None, Field(description="Quote currency in one contract, if inverse.", examples=[100])
     ] = None
@@ -265,9 +242,7 @@ def pack_from(document: Document, findings: Findings) -> RulePack | None:
     if liquidation is not None:
         at = (key_meant(document.data, "liquidation", known), "procedure")
         if _check_supported(document, at, liquidation.procedure, PROCEDURES, "procedure", findings):
-            reduction = reduction_from(
-                document, at[:1], liquidation.procedure, liquidation.step, liquidation.full_tiers, findings
-            )
+            reduction = reduction_from(document, at[:1], liquidation, findings)
     if funding is not None and (funding.cap == "none") != (funding.cap_factor is None):
         remedy = "state both `cap` and `cap_factor`, or neither"
         funding_at = (key_meant(document.data, "funding", known),)
@@ -289,6 +264,7 @@ def pack_from(document: Document, findings: Findings) -> RulePack | None:
         confidence=head.confidence,
         funding=FundingRules(funding.interest, funding.clamp, funding.cap, funding.cap_factor, funding.price),
         reduction=reduction,
+        backstop=liquidation.backstop,
     )
 
 
@@ -317,6 +293,10 @@ def _symbols(document: Document, at: KeyPath, rules: MarginRules, findings: Find
     return [symbol for symbol in found if symbol is not None]
 
 
+def _of_spot(rules: MarginRules) -> MarginRules:
+    return MarginRules(trigger=rules.trigger)
+
+
 def _symbol(document: Document, at: KeyPath, name: str, shared: MarginRules, findings: Findings) -> Symbol | None:
     table = check_table(document, at, SymbolTable, findings)
     if table is None:
@@ -331,7 +311,15 @@ def _symbol(document: Document, at: KeyPath, name: str, shared: MarginRules, fin
     rules = rules_from(own, shared)
     if supported:
         stated = (table.contract_size, table.size_factor)
-        check_symbol_rules(document, at, table.contract, *stated, len(table.tiers), rules, findings)
+        check_symbol_rules(document, at, table.contract, *stated, len(table.tiers or ()), rules, findings)
+    if table.contract == "spot":
+        sound = len(findings.faults) == before
+        # What the pack says of margin holds for contracts; spot has none.
+        return Symbol(name, table.underlying, table.contract, UNMARGINED, rules=_of_spot(rules)) if sound else None
+    if table.tiers is None:
+        remedy = "add tiers = [[0, 0.004, 0, 125]], or whatever rows the venue states"
+        findings.fault(document, at, "the key `tiers` is missing", remedy)
+        return None
     tiers_at = (*at, key_meant(raw, "tiers", known))
     continuous = TIER_RULES[rules.tier_rule].continuous
     if not check_tiers(document, tiers_at, table.tiers, findings, continuous=continuous):

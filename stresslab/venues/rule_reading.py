@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, Field
 from pydantic.config import JsonDict
 
+from stresslab.documents.durations import minutes_of
 from stresslab.documents.fields import TABLE, refuse
 from stresslab.documents.findings import Document, Findings
 from stresslab.documents.names import shown, suggestion
@@ -21,7 +23,7 @@ from stresslab.venues.rules.margin_rules import (
     TRIGGERS,
     MarginRules,
 )
-from stresslab.venues.rules.procedures import Reduction
+from stresslab.venues.rules.procedures import ORDERS, PROCEDURES, WHOLE, Reduction
 from stresslab.venues.rules.tier_rules import MEASURES, TIER_RULES
 
 
@@ -40,6 +42,92 @@ def choice(key: str, words: Iterable[str]) -> AfterValidator:
 def enum(words: Iterable[str]) -> JsonDict:
     """The same words for a JSON Schema."""
     return {"enum": list(words)}
+
+
+def days_of_pause(text: str) -> float:
+    """Length of a pause in days; beside the units of durations it may have seconds, such as ``30s``.
+
+    Raises
+    ------
+    ValueError
+        If the text is no pause above zero; its two arguments are the problem and the remedy.
+    """
+    seconds = re.fullmatch(r"([0-9]{1,9})s", text)
+    if seconds is None:
+        return minutes_of(text) / 1440
+    if int(seconds[1]) == 0:
+        raise ValueError(f"{shown(text)} lasts no time at all", "leave the pause out where reductions follow at once")
+    return int(seconds[1]) / 86_400
+
+
+def _pause(text: str | None) -> str | None:
+    try:
+        if text is not None:
+            days_of_pause(text)
+    except ValueError as error:
+        refuse(*error.args)
+    return text
+
+
+class LiquidationTable(BaseModel):
+    """What the venue does when a pool's surplus reaches zero."""
+
+    model_config = TABLE
+    procedure: Annotated[
+        str,
+        Field(
+            description="`full` closes the whole pool at once, `tiers` as much as leads into the tier below, `steps` a "
+            "fixed share at a time.",
+            examples=["full"],
+            json_schema_extra={"enum": list(PROCEDURES)},
+        ),
+    ]
+    fee_rate: Annotated[
+        float,
+        Field(
+            ge=0.0, lt=1.0, allow_inf_nan=False, description="Fee, a fraction of the notional closed.", examples=[0.0]
+        ),
+    ]
+    remainder: Annotated[
+        Literal["returned", "forfeited"],
+        Field(description="What becomes of the equity left after closing.", examples=["returned"]),
+    ] = "returned"
+    step: Annotated[
+        float | None,
+        Field(gt=0.0, le=1.0, allow_inf_nan=False, description="Share that one step closes.", examples=[0.125]),
+    ] = None
+    full_tiers: Annotated[
+        int | None, Field(ge=1, le=1000, description="Lowest tiers from which all is closed.", examples=[2])
+    ] = None
+    pause: Annotated[
+        str | None,
+        AfterValidator(_pause),
+        Field(
+            description="Time between two reductions; default none.",
+            examples=["30s"],
+            json_schema_extra={"pattern": "^[0-9]{1,9}[dhms]$"},
+        ),
+    ] = None
+    order: Annotated[
+        str | None,
+        choice("order", ORDERS),
+        Field(
+            description="Which positions of a pool are reduced: all alike (`together`, default), the largest loss "
+            "first, or first what longs and shorts of one asset offset.",
+            examples=["together"],
+            json_schema_extra=enum(ORDERS),
+        ),
+    ] = None
+    backstop: Annotated[
+        float,
+        Field(
+            ge=0.0,
+            le=1.0,
+            allow_inf_nan=False,
+            description="Share of the maintenance margin below which the venue keeps all that is left; default 0.",
+            examples=[0.5],
+        ),
+    ] = 0.0
 
 
 class MarginTable(BaseModel):
@@ -135,6 +223,9 @@ def check_symbol_rules(
     findings : Findings
         Takes the faults.
     """
+    if contract == "spot":
+        _check_spot(document, at, findings)
+        return
     inverse = contract == "inverse"
     if inverse and contract_size is None:
         problem = "the key `contract_size` is missing, and the contract is inverse"
@@ -167,11 +258,18 @@ def check_symbol_rules(
         )
 
 
-def reduction_from(
-    document: Document, at: KeyPath, procedure: str, step: float | None, full_tiers: int | None, findings: Findings
-) -> Reduction:
+def _check_spot(document: Document, at: KeyPath, findings: Findings) -> None:
+    raw: dict[str, Any] = document.at(at)
+    for key in ("tiers", "contract_size", "size_factor", "limit", "margin"):
+        if key in raw:
+            problem = f"spot has no `{key}`: it is paid in full, and nothing is demanded of it"
+            findings.fault(document, (*at, key), problem, "remove it, or make the contract linear or inverse")
+
+
+def reduction_from(document: Document, at: KeyPath, table: LiquidationTable, findings: Findings) -> Reduction:
     """The figures of a liquidation procedure; keys that do not go with it are faults."""
     raw: dict[str, Any] = document.at(at)
+    procedure, step, full_tiers = table.procedure, table.step, table.full_tiers
 
     def place(key: str) -> KeyPath:
         return (*at, key_meant(raw, key, [key]))
@@ -186,4 +284,12 @@ def reduction_from(
     if procedure != "tiers" and full_tiers is not None:
         problem = f"the procedure {shown(procedure)} has no `full_tiers`"
         findings.fault(document, place("full_tiers"), problem, "remove it, or choose tiers")
-    return Reduction(step=1.0 if step is None else step, full_tiers=1 if full_tiers is None else full_tiers)
+    if procedure == "full" and table.pause is not None:
+        problem = 'the procedure "full" has no `pause`: everything is closed at once'
+        findings.fault(document, place("pause"), problem, "remove it, or choose tiers or steps")
+    return Reduction(
+        step=WHOLE.step if step is None else step,
+        full_tiers=WHOLE.full_tiers if full_tiers is None else full_tiers,
+        pause=WHOLE.pause if table.pause is None else days_of_pause(table.pause),
+        order=WHOLE.order if table.order is None else table.order,
+    )

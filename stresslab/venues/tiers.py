@@ -21,7 +21,7 @@ class TierTable:
     floors : tuple of float
         Notional at which each tier begins, in the account's currency; the first is 0, strictly rising.
     maintenance_rates : tuple of float
-        Maintenance margin rate of each tier, a fraction in (0, 1), not falling.
+        Maintenance margin rate of each tier, a fraction in (0, 1), not falling; 0 for spot alone.
     maximal_leverages : tuple of float
         Largest leverage allowed in each tier, at least 1, not rising.
     """
@@ -64,3 +64,7 @@ class TierTable:
     def maximal_leverage(self, notional: float) -> float:
         """Largest leverage that the venue allows at a notional, at least 1."""
         return self.maximal_leverages[self.tier_of(notional)]
+
+
+UNMARGINED = TierTable((0.0,), (0.0,), (1.0,))
+"""The table of spot: nothing is demanded, and nothing is lent."""

@@ -17,7 +17,7 @@ from stresslab.simulation.run import simulate
 from stresslab.venues.tiers import TierTable
 from tests.oracles import twin as twin_module
 from tests.oracles.scenarios import configuration, pack, position, scenario
-from tests.oracles.twin import market_path, twin
+from tests.oracles.twin import gain, market_path, twin
 
 TOLERANCE = 1e-5
 QUARTERLY_REVIEW = Path(__file__).parents[2] / "scenarios" / "quarterly_review.toml"
@@ -57,7 +57,7 @@ def compare(
     outcomes = simulate(question, bridge=bridge)
     problem = outcomes.problem
     book = question.book
-    value = book.wallet_balance + sum(p.quantity * ((p.mark_price or math.nan) - p.entry_price) for p in book.positions)
+    value = book.wallet_balance + sum(gain(p, p.mark_price or math.nan) for p in book.positions)
     paths = [twin(of_twin or question, path, bridge) for path in range(question.paths)]
 
     for path, (_, logs) in enumerate(paths):

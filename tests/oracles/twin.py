@@ -117,21 +117,51 @@ def highest(start: float, end: float, variance: float, u: float) -> float:
     return -lowest(-start, -end, variance, 1.0 - u)
 
 
+def value(position: Position, price: float) -> float:
+    """Absolute value of a position: size times price, or dollars over price if inverse (M1, M2)."""
+    size = abs(position.quantity) * position.symbol.contract_size
+    return size / price if position.symbol.contract == "inverse" else size * price
+
+
+def gain(position: Position, price: float) -> float:
+    """Profit and loss since entry (M1, M2)."""
+    if position.symbol.contract == "inverse":
+        dollars = position.quantity * position.symbol.contract_size
+        return dollars * (1.0 / position.entry_price - 1.0 / price)
+    return position.quantity * (price - position.entry_price)
+
+
 def requirement(position: Position, price: float) -> float:
-    """Maintenance margin, tier by tier (M3, second form)."""
-    notional, table = abs(position.quantity) * price, position.symbol.tiers
-    total = 0.0
+    """Maintenance margin by the rules of the contract (VENUES section 1), with a fee to close at the mark."""
+    rules, table = position.symbol.rules, position.symbol.tiers
+    worth = value(position, position.entry_price if rules.requirement_at == "entry" else price)
+    counted = abs(position.quantity) if rules.tier_measure == "size" else worth
+    fee = rules.closing_fee_rate * value(position, price) if rules.closing_fee == "mark" else 0.0
+    base = table.maintenance_rates[0]
+    if rules.tier_rule == "size_slope":
+        return (base + rules.size_factor * abs(position.quantity)) * worth + fee
+    if rules.tier_rule == "square_root":
+        return max(base, 0.8 * base + rules.size_factor * math.sqrt(abs(position.quantity))) * worth + fee
+    total, tier_rate = 0.0, base
     for floor, end, rate in zip(table.floors, (*table.floors[1:], math.inf), table.maintenance_rates, strict=True):
-        if notional <= floor:
+        if counted <= floor:
             break
-        total += rate * (min(notional, end) - floor)
-    return total
+        total += rate * (min(counted, end) - floor)
+        tier_rate = rate
+    # Marginal tiers add up each part (M3, second form); by size that sum over the size is the rate.
+    return fee + (tier_rate * worth if rules.tier_rule == "whole_position" else total * worth / counted)
 
 
 def marginal_rate(position: Position, price: float) -> float:
-    """Rate of the tier in force."""
-    notional, table = abs(position.quantity) * price, position.symbol.tiers
-    return [rate for floor, rate in zip(table.floors, table.maintenance_rates, strict=True) if notional > floor][-1]
+    """What the requirement rises by with the value at the mark."""
+    rules, table = position.symbol.rules, position.symbol.tiers
+    fee = rules.closing_fee_rate if rules.closing_fee == "mark" else 0.0
+    if rules.requirement_at == "entry":
+        return fee
+    worth = value(position, price)
+    if rules.tier_measure == "size" or rules.size_factor > 0.0:
+        return requirement(position, price) / worth
+    return fee + [r for floor, r in zip(table.floors, table.maintenance_rates, strict=True) if worth > floor][-1]
 
 
 @dataclass(frozen=True)
@@ -195,6 +225,7 @@ class Pool:
         self.scenario, self.collateral = scenario, collateral
         self.positions = [scenario.book.positions[member] for member in members]
         self.assets = [scenario.market.assets.index(position.symbol.underlying) for position in self.positions]
+        self.free = collateral - self.bankruptcy_fee(collateral)
         self.stream = "pool:" + "\x1f".join(sorted(position.id for position in self.positions))
 
     def price(self, leg: int, logs: Sequence[float]) -> float:
@@ -208,15 +239,67 @@ class Pool:
 
     def profit(self, logs: Sequence[float]) -> float:
         """Profit and loss since entry (M1)."""
-        return self._sum(logs, lambda position, price: position.quantity * (price - position.entry_price))
+        return self._sum(logs, gain)
 
     def required(self, logs: Sequence[float]) -> float:
         """Maintenance requirement of the pool."""
         return self._sum(logs, requirement)
 
+    def discounted(self, logs: Sequence[float]) -> float:
+        """The part of the requirement that is haircuts of collateral (M8)."""
+        return self._sum(logs, lambda position, price: requirement(position, price) if position.is_collateral else 0.0)
+
+    def ratio(self, logs: Sequence[float]) -> float:
+        """Equity less haircuts over maintenance margin and fees in the trigger."""
+        discount = self.discounted(logs)
+        demanded = self.required(logs) + self.bankruptcy_fee(self.collateral) - discount
+        return (self.collateral + self.profit(logs) - discount) / demanded if demanded > 0.0 else math.inf
+
     def notional(self, logs: Sequence[float]) -> float:
-        """Gross notional."""
-        return self._sum(logs, lambda position, price: abs(position.quantity) * price)
+        """Gross notional that a liquidation closes."""
+        return self._sum(logs, lambda position, price: 0.0 if position.is_collateral else value(position, price))
+
+    def bankruptcy_fee(self, collateral: float) -> float:
+        """Fees to close at the bankruptcy price of each position, all others held at today's marks."""
+        total = 0.0
+        today = [0.0] * len(self.scenario.market.assets)
+        for leg, position in enumerate(self.positions):
+            rules = position.symbol.rules
+            if rules.closing_fee != "bankruptcy":
+                continue
+            others = self.profit(today) - gain(position, self.price(leg, today))
+            side = math.copysign(1.0, position.quantity)
+            # From where the position has won much to where it has lost much; where nothing is lost, no fee.
+            won, lost = 40.0 * side, -40.0 * side
+            for _ in range(90):
+                middle = 0.5 * (won + lost)
+                price = position.entry_price * math.exp(middle)
+                left = collateral + others + gain(position, price) - rules.closing_fee_rate * value(position, price)
+                won, lost = (middle, lost) if left > 0.0 else (won, middle)
+            total += rules.closing_fee_rate * value(position, position.entry_price * math.exp(lost))
+        return total
+
+    def with_fee(self, deficit: float) -> float:
+        """The collateral that just meets a deficit and the fees at its own bankruptcy prices."""
+        if all(position.symbol.rules.closing_fee != "bankruptcy" for position in self.positions):
+            return deficit
+        low, high = deficit, deficit + self.notional([0.0] * len(self.scenario.market.assets))
+        for _ in range(60):
+            middle = 0.5 * (low + high)
+            low, high = (low, middle) if middle - self.bankruptcy_fee(middle) > deficit else (middle, high)
+        return high
+
+    def way_to(self, log: float) -> list[float]:
+        """Log prices on the way from today's to one of a single asset: both sides of each edge of a tier, and it."""
+        edges = set()
+        for position in self.positions:
+            for floor in position.symbol.tiers.floors[1:]:
+                mark = position.mark_price
+                assert mark is not None
+                move = math.log(floor / value(position, mark))
+                edges.add(-move if position.symbol.contract == "inverse" else move)
+        passed = sorted((edge for edge in edges if 0.0 < edge * math.copysign(1.0, log) < abs(log)), key=abs)
+        return [point for edge in passed for point in (edge * (1.0 - 1e-9), edge * (1.0 + 1e-9))] + [log]
 
     def deficit(self, logs: Sequence[float]) -> float:
         """Requirement less profit: the collateral that would be just too little at these prices (DESIGN section 2)."""
@@ -226,16 +309,19 @@ class Pool:
         """Equity once everything is closed."""
         return equity - self.scenario.book.venue.liquidation_fee_rate * self.notional(logs)
 
-    def crossing(self, reached: Sequence[float]) -> list[float]:
-        """Log prices at which the surplus is zero, between today's and those reached, all moving by one factor."""
-        low, high = 0.0, 1.0
-        for _ in range(60):
-            middle = 0.5 * (low + high)
-            if self.deficit([middle * log for log in reached]) < self.collateral:
-                low = middle
-            else:
-                high = middle
-        return [high * log for log in reached]
+    def crossing(self, reached: float) -> list[float]:
+        """Log prices at which the surplus is first zero, between today's and one reached by a single asset."""
+        low = 0.0
+        for high in self.way_to(reached):
+            if self.deficit([high] * len(self.scenario.market.assets)) < self.free:
+                low = high
+                continue
+            for _ in range(60):
+                middle = 0.5 * (low + high)
+                inside = self.deficit([middle] * len(self.scenario.market.assets)) < self.free
+                low, high = (middle, high) if inside else (low, middle)
+            break
+        return [high] * len(self.scenario.market.assets)
 
     def worst_of_step(self, step: Step, path: int, index: int, bridge: str) -> list[tuple[float, float]]:
         """Points of a step where the surplus may be least: the deficit there, and what closing there would leave."""
@@ -247,11 +333,10 @@ class Pool:
             points = []
             for extreme in (lowest, highest):
                 inside = extreme(step.start[asset], step.end[asset], step.covariance[asset][asset], step.uniform[asset])
-                logs = [inside] * len(step.end)
-                deficit, left = self.deficit(logs), 0.0
-                if deficit >= self.collateral:
-                    there = self.crossing(logs)
-                    left = self.after_fee(self.required(there), there)
+                deficit, left = max(self.deficit([log] * len(step.end)) for log in self.way_to(inside)), 0.0
+                if deficit >= self.free:
+                    there = self.crossing(inside)
+                    left = self.after_fee(self.collateral + self.profit(there), there)
                 points.append((deficit, left))
             return points
         middle = [0.5 * (start + end) for start, end in zip(step.start, step.end, strict=True)]
@@ -259,29 +344,31 @@ class Pool:
         for leg, position in enumerate(self.positions):
             price = self.price(leg, middle)
             side = math.copysign(1.0, position.quantity)
-            exposure[self.assets[leg]] += abs(position.quantity) * price * (side - marginal_rate(position, price))
+            rises = -1.0 if position.symbol.contract == "inverse" else 1.0
+            exposure[self.assets[leg]] += value(position, price) * (side - rises * marginal_rate(position, price))
         variance = sum(v * w * step.covariance[i][j] for i, v in exposure.items() for j, w in exposure.items())
         u = uniforms(self.scenario.seed, self.stream, path, index)[0]
         surplus = [self.collateral - self.deficit(logs) for logs in (step.start, step.end)]
         least = lowest(surplus[0], surplus[1], variance, u)
-        return [(self.collateral - least, self.after_fee(self.required(middle), middle))]
+        equity = self.required(middle) + self.collateral - self.free
+        return [(self.collateral - least, self.after_fee(equity, middle))]
 
     def follow(self, steps: Sequence[Step], path: int, bridge: str) -> PoolResult:
         """Take the pool through one path."""
         today = [0.0] * len(self.scenario.market.assets)
         worst = self.deficit(today)
-        distance = abs(self.collateral - worst)
+        distance = abs(self.free - worst)
         settled = self.after_fee(self.collateral + self.profit(today), today)
-        liquidation = 0 if worst >= self.collateral else None
+        liquidation = 0 if worst >= self.free else None
         ratios = []
         for index, step in enumerate(steps):
             for deficit, left in self.worst_of_step(step, path, index, bridge):
                 worst = max(worst, deficit)
-                if liquidation is None and deficit >= self.collateral:
+                if liquidation is None and deficit >= self.free:
                     liquidation, settled = index + 1, left
-            distance = min(distance, abs(self.collateral - worst))
-            alive = liquidation is None
-            ratios.append((self.collateral + self.profit(step.end)) / self.required(step.end) if alive else 1.0)
+            distance = min(distance, abs(self.free - worst))
+            ratios.append(self.ratio(step.end) if liquidation is None else 1.0)
+        worst = self.with_fee(worst)
         value_today = max(self.collateral + self.profit(today), 0.0)
         if liquidation is None:
             profit = self.profit(steps[-1].end) - self.profit(today)

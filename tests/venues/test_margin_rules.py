@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from stresslab.margin import closed_form
 from stresslab.margin.collateral import collateral_value, value_between_rates
 from stresslab.margin.price_intervals import Leg
-from stresslab.margin.rule_prices import bankruptcy_price, liquidation_price, with_closing_fee
+from stresslab.margin.rule_prices import bankruptcy_price, liquidation_price
 from stresslab.venues.contracts import CONTRACTS, average_entry_price, exposure, notional, unrealized_pnl
 from stresslab.venues.rules.funding import funding_cap, funding_payment, funding_rate, premium_beyond_band
 from stresslab.venues.rules.margin_rules import (
@@ -20,6 +20,7 @@ from stresslab.venues.rules.margin_rules import (
     is_liquidated,
     maintenance_margin,
     requirement_lines,
+    with_closing_fee,
 )
 from stresslab.venues.rules.procedures import Reduction, kept_after_closing, share_closed_first
 from stresslab.venues.tiers import TierTable

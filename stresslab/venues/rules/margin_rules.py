@@ -98,6 +98,47 @@ CLOSING_FEES: Mapping[str, Callable[[RequirementLines, float, float, float], Req
 )
 
 
+def bankruptcy_value(exposed: float, entry_value: float, collateral: float, closing_fee_rate: float = 0.0) -> float:
+    """Unit value at which the equity left after paying a fee to close is 0; 0 or negative where there is none.
+
+    Parameters
+    ----------
+    exposed : float
+        Signed slope of pnl in unit value, not 0.
+    entry_value : float
+        Unit value at entry, positive.
+    collateral : float
+        Money behind the position, with the pnl of others that stand still.
+    closing_fee_rate : float
+        Share of notional, in [0, 1).
+    """
+    return (exposed * entry_value - collateral) / (exposed - closing_fee_rate * abs(exposed))
+
+
+def with_closing_fee(
+    lines: RequirementLines, exposed: float, entry_value: float, collateral: float, rules: MarginRules
+) -> RequirementLines:
+    """Requirement of a position with the fee to close that the venue counts in its trigger.
+
+    Parameters
+    ----------
+    lines : RequirementLines
+        Maintenance margin.
+    exposed : float
+        Signed slope of pnl in unit value, not 0.
+    entry_value : float
+        Unit value at entry, positive.
+    collateral : float
+        Money behind the position, with the pnl of others that stand still: it sets the bankruptcy price.
+    rules : MarginRules
+        The venue's switches.
+    """
+    rate = rules.closing_fee_rate
+    # Where equity never reaches 0, nothing is closed at a bankruptcy price and no fee is due there.
+    value = max(bankruptcy_value(exposed, entry_value, collateral, rate), 0.0)
+    return CLOSING_FEES[rules.closing_fee](lines, exposed, value, rate)
+
+
 def is_liquidated(surplus: float, trigger: str = "at_or_below") -> bool:
     """Whether a venue liquidates at a surplus.
 

@@ -20,10 +20,10 @@ class Reduction:
     full_tiers : int
         Number of lowest tiers from which a position is closed whole, at least 1; read by ``tiers``.
     pause : float
-        Days between two reductions, not negative.
+        Days between two reductions, not negative; 0 where they follow each other at once.
     order : {"together", "worst_first", "pairs_first"}
-        Which positions of a pool are closed: all alike, the one with the largest loss, or first what longs and shorts
-        of one underlying offset.
+        Which positions of a pool are reduced: all alike, the one with the largest loss first, or first what longs and
+        shorts of one asset offset.
     """
 
     step: float = 1.0
@@ -33,6 +33,7 @@ class Reduction:
 
 
 WHOLE = Reduction()
+ORDERS = ("together", "worst_first", "pairs_first")
 
 
 def _whole(measure: float, tiers: TierTable, reduction: Reduction) -> float:
