@@ -13,6 +13,7 @@ from statistics import NormalDist
 
 from stresslab.book.configuration import Configuration
 from stresslab.book.policies import TopUp
+from stresslab.margin.ledger_lines import LINES
 from stresslab.scenario.scenario import Scenario
 from tests.oracles.twin import Pool, Step, highest, lowest, marginal_rate, requirement, uniforms
 
@@ -64,9 +65,7 @@ class AccountPool(Pool):
         """Open the books at today's marks."""
         self.today = [0.0] * len(self.scenario.market.assets)
         self.cash, self.closed = self.collateral, 0
-        self.lines = dict.fromkeys(
-            ("price_pnl", "funding", "liquidation_fee", "forfeit", "insurance_draw", "transfers"), 0.0
-        )
+        self.lines = dict.fromkeys(LINES, 0.0)
         self.is_open, self.distance, self.received = True, math.inf, 0.0
         self.required_most = self.deficit(self.today)
 
