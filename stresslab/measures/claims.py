@@ -13,7 +13,7 @@ from stresslab.book.configuration import Configuration
 from stresslab.measures.account import AccountPaths, account_paths, differences, mean_with_bounds
 from stresslab.measures.intervals import mean_bounds, paired_difference, wilson
 from stresslab.measures.named import FEWEST
-from stresslab.measures.policies import policy_base
+from stresslab.measures.policies import policy_base, rounding, without_rounding
 from stresslab.measures.recorded import cash_by_configuration
 from stresslab.measures.tails import tail
 from stresslab.simulation.outcomes import Outcomes
@@ -24,8 +24,6 @@ Verdict = Literal["holds", "does not hold", "undecided"]
 
 LEVEL = 0.975
 """Level of the quantiles and shortfalls of the losses that are compared."""
-# Outcomes are single precision: a loss that exceeds another by less than this share of the account does not.
-_ROUNDING = 1e-5
 _MISSING = (np.nan, np.nan, np.nan)
 _KINDS = {"TopUp": "a top-up helps", "StopLoss": "a stop helps"}
 _TOGETHER = "the policies help"
@@ -92,24 +90,25 @@ def claims(
     names = [configuration.name for configuration in configurations]
     isolated, cross = names.index("all_isolated"), names.index("all_cross")
     losses = -outcomes.profit[list(outcomes.configuration_stakes[isolated])][:, valid].astype(np.float64)
-    rounding = _ROUNDING * float(np.maximum(equity[isolated], 0.0).sum())
-    found = [_capped(losses, np.maximum(equity[isolated], 0.0), rounding)]
+    within = rounding(configurations[isolated], accounts[isolated])
+    found = [_capped(losses, np.maximum(equity[isolated], 0.0), within)]
     if len(losses) > 1:
         found += [
-            _lower_tail(accounts[isolated], accounts[cross], rounding),
+            _lower_tail(accounts[isolated], accounts[cross], within),
             _taken_along(accounts[isolated], accounts[cross]),
             _dragged_down(accounts[isolated], accounts[cross]),
-            _diversified(losses, rounding),
+            _diversified(losses, within),
         ]
     cash = cash_by_configuration(outcomes, valid)
     for row, configuration in enumerate(configurations):
         base = policy_base(configuration, configurations)
         if base is not None:
             before = names.index(base)
-            found += _policy(configuration, configurations[before], accounts[row], accounts[before], rounding)
+            acting = without_rounding(accounts[row], accounts[before], within)
+            found += _policy(configuration, configurations[before], acting, accounts[before])
             moved = cash[row]
             if moved is not None and moved.any():
-                found.append(_capped_with_cash(configuration.name, accounts[row], equity[row], moved, rounding))
+                found.append(_capped_with_cash(configuration.name, accounts[row], equity[row], moved, within))
     return tuple(found)
 
 
@@ -135,8 +134,8 @@ def _never(statement: str, configuration: str, measure: str, exception: NDArray[
     )
 
 
-def _capped(losses: NDArray[np.float64], posted: NDArray[np.float64], rounding: float) -> Claim:
-    beyond = np.asarray((losses > posted[:, None] + rounding).any(axis=0))
+def _capped(losses: NDArray[np.float64], posted: NDArray[np.float64], within: float) -> Claim:
+    beyond = np.asarray((losses > posted[:, None] + within).any(axis=0))
     return _never(
         "isolation caps the loss of each position at what stands behind it",
         "all_isolated",
@@ -146,9 +145,9 @@ def _capped(losses: NDArray[np.float64], posted: NDArray[np.float64], rounding: 
 
 
 def _capped_with_cash(
-    name: str, account: AccountPaths, equity: NDArray[np.float64], moved: NDArray[np.floating], rounding: float
+    name: str, account: AccountPaths, equity: NDArray[np.float64], moved: NDArray[np.floating], within: float
 ) -> Claim:
-    beyond = account.loss > np.maximum(equity, 0.0).sum() + moved.astype(np.float64) + rounding
+    beyond = account.loss > np.maximum(equity, 0.0).sum() + moved.astype(np.float64) + within
     return _never(
         f"the loss ends at what was posted and moved in ({name})",
         name,
@@ -157,7 +156,7 @@ def _capped_with_cash(
     )
 
 
-def _lower_tail(isolated: AccountPaths, cross: AccountPaths, rounding: float) -> Claim:
+def _lower_tail(isolated: AccountPaths, cross: AccountPaths, within: float) -> Claim:
     estimate, lower, upper = differences(cross, isolated, [LEVEL])["value_at_risk"][:, 0]
     size = float(estimate), float(lower), float(upper)
     return Claim(
@@ -167,7 +166,7 @@ def _lower_tail(isolated: AccountPaths, cross: AccountPaths, rounding: float) ->
         "Value at risk 97.5 %, crossed less isolated",
         "money",
         size,
-        _share(isolated.loss > cross.loss + rounding),
+        _share(isolated.loss > cross.loss + within),
         verdict_of(size),
     )
 
@@ -206,7 +205,7 @@ def _dragged_down(isolated: AccountPaths, cross: AccountPaths) -> Claim:
     )
 
 
-def _diversified(losses: NDArray[np.float64], rounding: float) -> Claim:
+def _diversified(losses: NDArray[np.float64], within: float) -> Claim:
     """Shortfalls of the pools alone, summed, less that of their sum; the errors are paired path by path."""
     total = losses.sum(axis=0)
     alone, together = [tail(np.sort(each), LEVEL) for each in losses], tail(np.sort(total), LEVEL)
@@ -225,13 +224,13 @@ def _diversified(losses: NDArray[np.float64], rounding: float) -> Claim:
         "Shortfall 97.5 %, sum of the positions alone less that of the book",
         "money",
         size,
-        _share(total > limit + rounding),
+        _share(total > limit + within),
         verdict_of(size),
     )
 
 
 def _policy(
-    configuration: Configuration, base: Configuration, acting: AccountPaths, resting: AccountPaths, rounding: float
+    configuration: Configuration, base: Configuration, acting: AccountPaths, resting: AccountPaths
 ) -> list[Claim]:
     """Fewer liquidations, and a lower expected loss, by what a configuration does and its base does not."""
     # Alerts change nothing by themselves.
@@ -263,7 +262,7 @@ def _policy(
             "Expected loss, without less with",
             "money",
             cheaper,
-            _share(acting.loss > resting.loss + rounding),
+            _share(acting.loss > resting.loss),
             verdict_of(cheaper),
         ),
     ]

@@ -20,7 +20,7 @@ from stresslab.measures.account import (
 from stresslab.measures.alerts import alerts_of_pool
 from stresslab.measures.intervals import curve_band, paired_difference, quantile_ranks
 from stresslab.measures.named import BOUNDS, Arrays, place, probability, quantiles, triple
-from stresslab.measures.policies import policy_arrays
+from stresslab.measures.policies import policy_arrays, rounding, without_rounding
 from stresslab.measures.recorded import alert_levels, cash_by_configuration, recorded
 from stresslab.measures.tails import tail
 from stresslab.simulation.outcomes import Outcomes
@@ -136,8 +136,11 @@ def _place_differences(
     arrays: Arrays, accounts: Sequence[AccountPaths], configurations: Sequence[Configuration], axes: Axes
 ) -> None:
     """Each account less the first, and all_isolated less all_cross."""
+    within = rounding(configurations[0], accounts[0])
     for row, account in enumerate(accounts):
-        for name, value in _account_differences(account, accounts[0], axes).items():
+        # Another engine may have taken the two, and agrees to rounding.
+        compared = without_rounding(account, accounts[0], within) if configurations[row].policies else account
+        for name, value in _account_differences(compared, accounts[0], axes).items():
             # A configuration does not differ from itself, and that is certain.
             for part, suffix in zip(value if row else np.zeros_like(value), BOUNDS, strict=True):
                 place(arrays, f"{name}_difference{suffix}", (len(accounts),), (row,), part)

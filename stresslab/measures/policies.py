@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,8 @@ Triple = tuple[float, float, float]
 MEASURES = ("account_liquidation_probability", "expected_loss", "expected_pnl", "expected_shortfall")
 """Measures whose differences are taken; the loss given liquidation comes besides."""
 _MISSING = (np.nan, np.nan, np.nan)
+# The engines' outcomes are single precision, and two of them agree to this share of the account.
+_PRECISION = 1e-5
 
 
 def policy_base(configuration: Configuration, configurations: Sequence[Configuration]) -> str | None:
@@ -25,6 +28,32 @@ def policy_base(configuration: Configuration, configurations: Sequence[Configura
     None where the configuration has no policies.
     """
     return (configuration.base or configurations[0].name) if configuration.policies else None
+
+
+def rounding(configuration: Configuration, account: AccountPaths) -> float:
+    """Money within which two losses of an account count as equal: 1e-5 of its collateral, or of its largest loss."""
+    held = sum(pool.collateral for pool in configuration.pools)
+    return _PRECISION * max(held, float(account.loss.max()))
+
+
+def without_rounding(acting: AccountPaths, resting: AccountPaths, within: float) -> AccountPaths:
+    """Paths of a configuration, with the other's loss wherever the two differ by rounding alone.
+
+    Parameters
+    ----------
+    acting, resting : AccountPaths
+        The two configurations.
+    within : float
+        See `rounding`.
+
+    Returns
+    -------
+    AccountPaths
+        The first. Where nothing acts its difference to the second is exactly zero, not a tiny one that never varies
+        and would pass for certain.
+    """
+    same = np.abs(acting.loss - resting.loss) <= within
+    return replace(acting, loss=np.where(same, resting.loss, acting.loss))
 
 
 def loss_given_liquidation(paths: AccountPaths) -> Triple:
@@ -110,7 +139,9 @@ def policy_arrays(
         values = triple("account_loss_given_liquidation", loss_given_liquidation(account))
         base = policy_base(configuration, configurations)
         if base is not None:
-            values |= _worth(account, accounts[names.index(base)], levels)
+            before = names.index(base)
+            within = rounding(configurations[before], accounts[before])
+            values |= _worth(without_rounding(account, accounts[before], within), accounts[before], levels)
         moved = cash[row]
         if base is not None and moved is not None:
             amounts = moved.astype(np.float64)

@@ -47,8 +47,8 @@ def worth(review: Review) -> str:
         (signs.count(0), "changes it within sampling error at most", "change it within sampling error at most"),
     ]
     told = [f"{number} {one if number == 1 else several}" for number, one, several in parts if number]
-    if len(told) == 1 and not signs.count(-1):
-        told = [told[0].replace("it", "the probability of liquidation", 1)]
+    if not signs.count(-1):
+        told[0] = told[0].replace(" it", " the probability of liquidation", 1)
     return f"Of {len(acting)} configurations with policies, {', '.join(told)}"
 
 
@@ -57,8 +57,11 @@ def of_configuration(review: Review, configuration: str) -> str:
     chance = review.estimate(_CHANCE, configuration=configuration)
     lost = review.estimate("expected_loss_policy_difference", configuration=configuration)
     tail = review.estimate("expected_shortfall_policy_difference", configuration=configuration, level=LEVEL)
+    who = f"“{configuration}” against {label(review.base(configuration))}"
+    if chance.value == 0.0 and unchanged(lost) and unchanged(tail):
+        return f"{who}: no path ends otherwise."
     sentences = [
-        f"“{configuration}” against {label(review.base(configuration))}: "
+        f"{who}: "
         f"{_change(chance, 'the probability of any liquidation', 'points')}; "
         f"{_change(lost, 'the expected loss', review.currency)}; "
         f"{_change(tail, 'the shortfall beyond 97.5 %', review.currency)}.",
@@ -68,11 +71,9 @@ def of_configuration(review: Review, configuration: str) -> str:
         used = review.chance_in_text("cash_used_probability", configuration)
         main, interval = needed(review, configuration, 0.99)
         most = f"{main} {review.currency}" if main != "none" else "no cash"
-        sentences.append(
-            f"Cash is used with probability {used}; 99 % of paths need {in_text(most, interval)}.".replace(
-                "≥", "at least"
-            )
-        )
+        spent = main.startswith("≥")
+        reserve = f"{most.replace('≥', 'at least')}, {interval}" if spent else in_text(most, interval)
+        sentences.append(f"Cash is used with probability {used}; 99 % of paths need {reserve}.")
     return " ".join(sentences)
 
 

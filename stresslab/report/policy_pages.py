@@ -39,7 +39,7 @@ def claims_page(review: Review, appendix: list[Table]) -> Page:
         "Claims tested on this book",
         [
             text(policy_findings.claims(review), "finding"),
-            table(policy_tables.claims(review), appendix),
+            *(table(one, appendix) for one in policy_tables.claims(review)),
             *([text(missing, "note")] if missing else []),
             *(table(one, appendix) for one in policy_tables.dragged_down(review)),
         ],

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 
 from stresslab.report.blocks import Cell, Column, Table
 from stresslab.report.charts.loss import LEVEL
@@ -33,8 +35,8 @@ def _difference(estimate: Estimate) -> Cell:
     return "the same" if unchanged(estimate) else money_estimate(estimate, signed=True)
 
 
-def _given(estimate: Estimate, *, signed: bool = False) -> Cell:
-    return _CASES if math.isnan(estimate.value) else money_estimate(estimate, signed=signed)
+def _given(estimate: Estimate) -> Cell:
+    return _CASES if math.isnan(estimate.value) else money_estimate(estimate)
 
 
 def worth(review: Review) -> Table:
@@ -43,12 +45,13 @@ def worth(review: Review) -> Table:
     for one in review.acting:
         chance = review.estimate("account_liquidation_probability_policy_difference", configuration=one)
         lost = review.estimate("expected_loss_policy_difference", configuration=one)
+        given = review.estimate(f"{_GIVEN}_policy_difference", configuration=one)
         row: list[Cell] = [
             (one, f"against {label(review.base(one))}"),
             points(chance),
             _difference(lost),
             _difference(review.estimate("expected_shortfall_policy_difference", configuration=one, level=LEVEL)),
-            _given(review.estimate(f"{_GIVEN}_policy_difference", configuration=one), signed=True),
+            _CASES if math.isnan(given.value) else _difference(given),
         ]
         found.append((-lost.value, row))
     return Table(
@@ -250,8 +253,34 @@ def _size(review: Review, claim: str) -> Cell:
     return main, f"[{lower}, {upper}]"
 
 
-def claims(review: Review) -> Table:
-    """Every claim with its size on this book, how often the opposite happened, and the verdict."""
+def claims(review: Review) -> list[Table]:
+    """Every claim with its size on this book, how often the opposite happened, and the verdict.
+
+    One table for margin, one for policies where the run has some; those that do not hold stand first in it.
+    """
+    names = review.labels("claim")
+    of_policies = [one for one in names if str(review.array("claim_configuration", claim=one)) in review.acting]
+    margin = [one for one in names if one not in of_policies]
+    found = [_claims(review, f"Claims about margin, on {count(review.paths)} paths of this book", margin, _TAILS)]
+    if of_policies:
+        order = ("does not hold", "undecided", "holds")
+        of_policies.sort(key=lambda one: order.index(str(review.array("claim_verdict", claim=one))))
+        found.append(_claims(review, "Claims about policies, those that do not hold first", of_policies, _READING))
+    return found if of_policies else [replace(found[0], note=f"{found[0].note} {_READING}")]
+
+
+_TAILS = (
+    "The tail of a sum is never heavier than the sum of the tails: of diversification only the size is in question."
+)
+_READING = (
+    "Positive = as claimed. Exceptions: paths on which the opposite happened. A claim holds, or does not, where the "
+    "95 % interval of its size lies on one side of zero; what is said never to happen does not hold where one path "
+    "shows it. Each claim is tested by itself. Intervals: paired where two configurations are compared, else Wilson; "
+    "normal for shortfalls and numbers of positions."
+)
+
+
+def _claims(review: Review, title: str, names: Sequence[str], note: str) -> Table:
     rows: list[list[Cell]] = [
         [
             (f"{claim[0].upper()}{claim[1:]}", str(review.array("claim_measure", claim=claim))),
@@ -259,10 +288,10 @@ def claims(review: Review) -> Table:
             probability(review.estimate("claim_exceptions", claim=claim), review.paths),
             str(review.array("claim_verdict", claim=claim)),
         ]
-        for claim in review.labels("claim")
+        for claim in names
     ]
     return Table(
-        f"Claims on {count(review.paths)} paths of this book",
+        title,
         (
             Column("Claim, and how it is measured", "left", 1.0),
             Column("Size", "right"),
@@ -270,11 +299,7 @@ def claims(review: Review) -> Table:
             Column("Verdict", "left"),
         ),
         rows,
-        note="Positive = as claimed. Exceptions: paths on which the opposite happened. A claim holds, or does not, "
-        "where the 95 % interval of its size lies on one side of zero; what is said never to happen does not hold "
-        "where one path shows it. Each claim is tested by itself. The tail of a sum is never heavier than the sum of "
-        "the tails: of diversification only the size is in question. Intervals: paired where two configurations are "
-        "compared, else Wilson; normal for shortfalls and numbers of positions.",
+        note=note,
     )
 
 

@@ -16,6 +16,7 @@ from stresslab.measures.policies import (
     loss_given_liquidation_difference,
     policy_arrays,
     policy_base,
+    rounding,
 )
 
 POOLS = (Pool("cross", (0,), 100.0),)
@@ -114,6 +115,24 @@ def test_differences_and_cash_by_hand():
         if "policy_difference" in name or "cash" in name:
             assert np.isnan(values[:2]).all(), name
     assert np.isnan(found["account_loss_given_liquidation"]).all()
+
+
+def test_rounding_is_no_difference():
+    # The pool holds 100, so losses within 0.001 are equal. Without that a constant 0.0005 would be a certain loss.
+    booked = account(np.linspace(-5.0, 50.0, 40), np.arange(40) < 10)
+    acting = Configuration("acting", POOLS, 0.0, (TOP_UP,))
+
+    def lost(more: float) -> list[float]:
+        moved = account(booked.loss + more, np.arange(40) < 10)
+        found = policy_arrays((BOOKED, acting), (booked, moved), (None, None), (0.75,), (0.5,))
+        return [float(found[f"expected_pnl_policy_difference{end}"][1]) for end in ("", "_lower", "_upper")]
+
+    assert rounding(BOOKED, booked) == pytest.approx(0.001)
+    assert lost(0.0005) == [0.0, 0.0, 0.0]
+    # Control: twice the bound is a loss.
+    assert lost(0.002) == pytest.approx([-0.002] * 3)
+    # Where no collateral is stated, the largest loss stands for the account.
+    assert rounding(Configuration("as_booked", (Pool("cross", (0,), 0.0),), 0.0), booked) == pytest.approx(0.0005)
 
 
 def test_without_policies_there_is_nothing_to_be_worth():
