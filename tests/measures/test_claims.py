@@ -44,7 +44,7 @@ PROFIT = np.array(
 )
 
 
-def found(step=STEP, profit=PROFIT, equity=EQUITY, **more: object) -> dict[str, Claim]:
+def found(step=STEP, profit=PROFIT, equity=EQUITY) -> dict[str, Claim]:
     made = claims(outcomes(STAKES, step, profit), STANDARD, equity)
     assert len({claim.statement for claim in made}) == len(made)
     return {claim.statement: claim for claim in made}
@@ -141,7 +141,7 @@ def acting(liquidated: object, loss: object, cash: object, *policies: object, ba
     """Claims of a configuration like as_booked in which only what becomes of the pool a is another."""
     own = Configuration("own", ISOLATED, 0.0, cast(tuple[Policy, ...], policies), base="as_booked")
     booked = replace(STANDARD[0], policies=base_policies)
-    step = np.vstack([STEP, np.where(liquidated, 5, NEVER), STEP[1]])
+    step = np.vstack([STEP, np.where(np.asarray(liquidated, bool), 5, NEVER), STEP[1]])
     profit = np.vstack([PROFIT, -np.asarray(loss, np.float64), PROFIT[1]])
     made = outcomes((*STAKES, (3, 4)), step, profit, accounts=(3,), cash_used=[cash])
     return {one.statement: one for one in claims(made, (booked, *STANDARD[1:], own), [*EQUITY, EQUITY[0]])}

@@ -145,7 +145,7 @@ def test_every_claim_has_its_row_and_its_verdict():
         here = cases.acting().sel(claim=claim)
         assert shown[claim.lower()][-1] == here.claim_verdict.item()
         assert shown[claim.lower()][0][1] == here.claim_measure.item()
-    verdicts = [row[-1] for row in policies.rows]
+    verdicts = [str(row[-1]) for row in policies.rows]
     assert verdicts == sorted(verdicts, key=["does not hold", "undecided", "holds"].index)
     fewer = shown["a top-up helps (topped up): fewer liquidations"][1][0]
     assert fewer.endswith(" points")
