@@ -40,9 +40,12 @@ class Configuration:
         Money of the wallet that no pool holds; counts in the account's value and is never at risk.
     policies : tuple of Policy
         What is done about its margin on the way; at most one of a kind.
+    base : str or None
+        Configuration whose pools it took, and which tells what its policies are worth; None if its pools are its own.
     """
 
     name: str
     pools: tuple[Pool, ...]
     idle_cash: float
     policies: tuple[Policy, ...] = ()
+    base: str | None = None

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from stresslab.book.configuration import Configuration
 from stresslab.measures.intervals import mean_bounds, paired_difference, quantile_ranks
 from stresslab.measures.tails import tail
+from stresslab.simulation.outcomes import Outcomes
 
 Triple = tuple[float, float, float]
 
@@ -53,6 +55,35 @@ class AccountPaths:
     def wiped(self) -> NDArray[np.bool_]:
         """Whether every pool was liquidated, [path]."""
         return self.last_step <= self.steps
+
+
+def account_paths(
+    outcomes: Outcomes, configuration: Configuration, stakes: Sequence[int], valid: NDArray[np.bool_]
+) -> AccountPaths:
+    """What became of a configuration, gathered from the stakes behind its pools.
+
+    Parameters
+    ----------
+    outcomes : Outcomes
+        Per path.
+    configuration : Configuration
+        Which one.
+    stakes : sequence of int
+        Stake of each of its pools.
+    valid : numpy.ndarray
+        False where a path failed and is left out, [path].
+    """
+    rows = list(stakes)
+    steps = outcomes.liquidation_step[rows][:, valid]
+    stake_of_position = {position: row for row, pool in enumerate(configuration.pools) for position in pool.positions}
+    order = [stake_of_position[position] for position in sorted(stake_of_position)]
+    return AccountPaths(
+        first_step=steps.min(axis=0),
+        last_step=steps.max(axis=0),
+        position_step=steps[order],
+        loss=-outcomes.profit[rows][:, valid].sum(axis=0, dtype=np.float64),
+        steps=outcomes.steps,
+    )
 
 
 def mean_with_bounds(values: NDArray[np.float64]) -> Triple:

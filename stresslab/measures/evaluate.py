@@ -10,12 +10,20 @@ from numpy.typing import NDArray
 
 from stresslab.book.configuration import Configuration
 from stresslab.margin.ledger_lines import LINES
-from stresslab.measures.account import AccountPaths, differences, mean_with_bounds, quantile_differences
-from stresslab.measures.intervals import curve_band, paired_difference, quantile_ranks, wilson
+from stresslab.measures.account import (
+    AccountPaths,
+    account_paths,
+    differences,
+    mean_with_bounds,
+    quantile_differences,
+)
+from stresslab.measures.alerts import alerts_of_pool
+from stresslab.measures.intervals import curve_band, paired_difference, quantile_ranks
+from stresslab.measures.named import BOUNDS, Arrays, place, probability, quantiles, triple
+from stresslab.measures.policies import policy_arrays, rounding, without_rounding
+from stresslab.measures.recorded import alert_levels, cash_by_configuration, recorded
 from stresslab.measures.tails import tail
 from stresslab.simulation.outcomes import Outcomes
-
-Arrays = dict[str, NDArray[np.float64]]
 
 
 class NoValidPathError(ArithmeticError):
@@ -36,6 +44,8 @@ class Axes:
         Probabilities.
     review_days : tuple of int
         Days at which probabilities are stated apart: those within the horizon at whose end a step ends.
+    alert_levels : tuple of float
+        Margin ratios of the alerts of any configuration, falling.
     """
 
     pools: tuple[str, ...]
@@ -44,6 +54,7 @@ class Axes:
     profile: tuple[float, ...]
     levels: tuple[float, ...]
     review_days: tuple[int, ...]
+    alert_levels: tuple[float, ...] = ()
 
 
 def axes_of(
@@ -64,6 +75,7 @@ def axes_of(
         profile=profile,
         levels=levels,
         review_days=tuple(day for day in review_days if day <= horizon + 1e-9 and _ends_a_step(day, outcomes.step)),
+        alert_levels=tuple(sorted({level for each in configurations for level in alert_levels(each)}, reverse=True)),
     )
 
 
@@ -104,35 +116,45 @@ def evaluate(outcomes: Outcomes, configurations: Sequence[Configuration], axes: 
         for pool, stake in zip(configuration.pools, stakes, strict=True):
             column = axes.pools.index(pool.name)
             for name, value in _pool(outcomes, stake, axes, valid).items():
-                _place(arrays, name, (len(configurations), len(axes.pools)), (row, column), value)
-        paths = _account_paths(outcomes, configuration, stakes, valid)
+                place(arrays, name, (len(configurations), len(axes.pools)), (row, column), value)
+        paths = account_paths(outcomes, configuration, stakes, valid)
         accounts.append(paths)
         ledger = _ledger(outcomes, row, valid, axes) if outcomes.accounts else {}
         for name, value in (_account(paths, outcomes.step, axes) | ledger).items():
-            _place(arrays, name, (len(configurations),), (row,), value)
+            place(arrays, name, (len(configurations),), (row,), value)
     _place_differences(arrays, accounts, configurations, axes)
     _place_pool_differences(arrays, outcomes, configurations, axes, valid)
+    _place_closed(arrays, outcomes, configurations, axes, valid)
+    _place_alerts(arrays, outcomes, configurations, axes, valid)
+    cash = cash_by_configuration(outcomes, valid)
+    arrays |= policy_arrays(configurations, accounts, cash, axes.levels, axes.quantiles)
     arrays["failed_paths"] = np.asarray(float(outcomes.failed.sum()))
     return arrays
-
-
-_BOUNDS = ("", "_lower", "_upper")
 
 
 def _place_differences(
     arrays: Arrays, accounts: Sequence[AccountPaths], configurations: Sequence[Configuration], axes: Axes
 ) -> None:
     """Each account less the first, and all_isolated less all_cross."""
+    within = rounding(configurations[0], accounts[0])
     for row, account in enumerate(accounts):
-        for name, value in _account_differences(account, accounts[0], axes).items():
+        # Another engine may have taken the two, and agrees to rounding.
+        compared = without_rounding(account, accounts[0], within) if configurations[row].policies else account
+        for name, value in _account_differences(compared, accounts[0], axes).items():
             # A configuration does not differ from itself, and that is certain.
-            for part, suffix in zip(value if row else np.zeros_like(value), _BOUNDS, strict=True):
-                _place(arrays, f"{name}_difference{suffix}", (len(accounts),), (row,), part)
+            for part, suffix in zip(value if row else np.zeros_like(value), BOUNDS, strict=True):
+                place(arrays, f"{name}_difference{suffix}", (len(accounts),), (row,), part)
     names = [configuration.name for configuration in configurations]
     isolated, cross = accounts[names.index("all_isolated")], accounts[names.index("all_cross")]
     for name, value in _account_differences(isolated, cross, axes).items():
-        for part, suffix in zip(value, _BOUNDS, strict=True):
+        for part, suffix in zip(value, BOUNDS, strict=True):
             arrays[f"{name}_isolated_less_cross{suffix}"] = np.asarray(part)
+    apart = {
+        "dragged_down_probability": cross.position_liquidated & ~isolated.position_liquidated,
+        "spared_probability": isolated.position_liquidated & ~cross.position_liquidated,
+    }
+    for name, hit in apart.items():
+        arrays |= {key: np.asarray(part, np.float64) for key, part in probability(name, hit).items()}
 
 
 def _account_differences(first: AccountPaths, second: AccountPaths, axes: Axes) -> Arrays:
@@ -155,7 +177,7 @@ def _place_pool_differences(
     ]
     liquidated = (outcomes.liquidation_step <= outcomes.steps)[:, valid]
     shape = (len(configurations), len(axes.pools))
-    for suffix in _BOUNDS:
+    for suffix in BOUNDS:
         arrays[f"liquidation_probability_difference{suffix}"] = np.full(shape, np.nan)
     for row, stakes in enumerate(stake_of):
         for column, pool in enumerate(axes.pools):
@@ -163,19 +185,52 @@ def _place_pool_differences(
                 continue
             one, two = stakes[pool], stake_of[0][pool]
             value = (0.0, 0.0, 0.0) if one == two else paired_difference(liquidated[one], liquidated[two])
-            for part, suffix in zip(value, _BOUNDS, strict=True):
+            for part, suffix in zip(value, BOUNDS, strict=True):
                 arrays[f"liquidation_probability_difference{suffix}"][row, column] = part
 
 
-def _place(arrays: Arrays, name: str, outer: tuple[int, ...], at: tuple[int, ...], value: object) -> None:
-    part = np.asarray(value, dtype=np.float64)
-    arrays.setdefault(name, np.full(outer + part.shape, np.nan))[at] = part
+def _place_closed(
+    arrays: Arrays,
+    outcomes: Outcomes,
+    configurations: Sequence[Configuration],
+    axes: Axes,
+    valid: NDArray[np.bool_],
+) -> None:
+    """How likely pools are closed, where they may be reduced first."""
+    closed_step = recorded(outcomes).closed_step
+    if closed_step is None:
+        return
+    closed = (closed_step <= outcomes.steps)[:, valid]
+    for row, (configuration, stakes) in enumerate(zip(configurations, outcomes.configuration_stakes, strict=True)):
+        for pool, stake in zip(configuration.pools, stakes, strict=True):
+            for name, value in probability("closed_probability", closed[stake]).items():
+                at = row, axes.pools.index(pool.name)
+                place(arrays, name, (len(configurations), len(axes.pools)), at, value)
+        for name, value in probability(
+            "account_closed_probability", np.asarray(closed[list(stakes)].any(axis=0))
+        ).items():
+            place(arrays, name, (len(configurations),), (row,), value)
 
 
-def _probability(name: str, liquidated: NDArray[np.bool_]) -> dict[str, object]:
-    hits = np.count_nonzero(liquidated, axis=-1)
-    lower, upper = wilson(hits, liquidated.shape[-1])
-    return {name: hits / liquidated.shape[-1], f"{name}_lower": lower, f"{name}_upper": upper}
+def _place_alerts(
+    arrays: Arrays,
+    outcomes: Outcomes,
+    configurations: Sequence[Configuration],
+    axes: Axes,
+    valid: NDArray[np.bool_],
+) -> None:
+    """Alerts of every pool that has some; levels that a configuration does not use are missing."""
+    shape = (len(configurations), len(axes.pools), len(axes.alert_levels))
+    for account, alert_step in recorded(outcomes).alert_step.items():
+        row = outcomes.accounts[account]
+        levels = [axes.alert_levels.index(level) for level in alert_levels(configurations[row])]
+        for place_of_pool, pool in enumerate(configurations[row].pools):
+            liquidated = outcomes.liquidation_step[outcomes.configuration_stakes[row][place_of_pool]][valid]
+            seen = alert_step[:, place_of_pool][:, valid]
+            found = alerts_of_pool(seen, liquidated, outcomes.steps, outcomes.step, axes.quantiles)
+            for name, value in found.items():
+                for level, part in zip(levels, np.asarray(value, np.float64), strict=True):
+                    place(arrays, name, shape, (row, axes.pools.index(pool.name), level), part)
 
 
 def _survival(name: str, liquidation_step: NDArray[np.int32], steps: NDArray[np.float64]) -> dict[str, object]:
@@ -189,14 +244,14 @@ def _pool(outcomes: Outcomes, stake: int, axes: Axes, valid: NDArray[np.bool_]) 
     steps = outcomes.steps
     liquidation_step = outcomes.liquidation_step[stake][valid]
     liquidated = liquidation_step <= steps
-    values = _probability("liquidation_probability", liquidated)
+    values = probability("liquidation_probability", liquidated)
     for day in axes.review_days:
         within = liquidation_step <= round(day / outcomes.step)
-        values |= _probability(f"liquidation_probability_{day}d", within)
+        values |= probability(f"liquidation_probability_{day}d", within)
     values |= _survival("survival", liquidation_step, np.round(axes.times / outcomes.step))
 
     required = np.sort(outcomes.required_collateral[outcomes.stake_pools[stake]][valid])
-    values |= _quantiles("required_collateral", required, axes.quantiles)
+    values |= quantiles("required_collateral", required, axes.quantiles)
     values["required_collateral_profile"] = _profile(required, axes.profile)
     values["liquidation_time"] = _times(liquidation_step, axes.quantiles, outcomes)
     values["margin_ratio"] = _margin_ratios(outcomes, stake, axes)
@@ -204,19 +259,10 @@ def _pool(outcomes: Outcomes, stake: int, axes: Axes, valid: NDArray[np.bool_]) 
     lost = np.where(liquidated, -outcomes.profit[stake][valid].astype(np.float64), 0.0)
     draw = outcomes.insurance_draw[stake][valid].astype(np.float64)
     for name, sample in (("expected_liquidation_loss", lost), ("expected_insurance_draw", draw)):
-        values |= _triple(name, mean_with_bounds(sample))
+        values |= triple(name, mean_with_bounds(sample))
     given = mean_with_bounds(lost[liquidated]) if liquidated.any() else (np.nan, np.nan, np.nan)
-    values |= _triple("loss_given_liquidation", given)
+    values |= triple("loss_given_liquidation", given)
     return values
-
-
-def _triple(name: str, triple: tuple[float, float, float]) -> dict[str, object]:
-    return dict(zip((name, f"{name}_lower", f"{name}_upper"), triple, strict=True))
-
-
-def _quantiles(name: str, ordered: NDArray[np.floating], probabilities: Sequence[float]) -> dict[str, object]:
-    ranks = np.array([quantile_ranks(probability, ordered.size) for probability in probabilities]) - 1
-    return {f"{name}_lower": ordered[ranks[:, 0]], name: ordered[ranks[:, 1]], f"{name}_upper": ordered[ranks[:, 2]]}
 
 
 def _profile(ordered: NDArray[np.floating], probabilities: Sequence[float]) -> NDArray[np.floating]:
@@ -240,11 +286,11 @@ def _margin_ratios(outcomes: Outcomes, stake: int, axes: Axes) -> NDArray[np.flo
     for time, share in enumerate(above, start=1):
         # Share of paths at or below each edge, rising; the floor of 1 holds all that are liquidated.
         below = 1.0 - share
-        for column, probability in enumerate(axes.quantiles):
-            if below[0] >= probability:
+        for column, quantile in enumerate(axes.quantiles):
+            if below[0] >= quantile:
                 result[time, column] = 1.0
             else:
-                result[time, column] = np.exp(_interpolate(probability, below, edges))
+                result[time, column] = np.exp(_interpolate(quantile, below, edges))
     return result
 
 
@@ -257,22 +303,6 @@ def _interpolate(probability: float, below: NDArray[np.float64], edges: NDArray[
     return float(edges[left] + weight * (edges[right] - edges[left]))
 
 
-def _account_paths(
-    outcomes: Outcomes, configuration: Configuration, stakes: Sequence[int], valid: NDArray[np.bool_]
-) -> AccountPaths:
-    rows = list(stakes)
-    steps = outcomes.liquidation_step[rows][:, valid]
-    stake_of_position = {position: row for row, pool in enumerate(configuration.pools) for position in pool.positions}
-    order = [stake_of_position[position] for position in sorted(stake_of_position)]
-    return AccountPaths(
-        first_step=steps.min(axis=0),
-        last_step=steps.max(axis=0),
-        position_step=steps[order],
-        loss=-outcomes.profit[rows][:, valid].sum(axis=0, dtype=np.float64),
-        steps=outcomes.steps,
-    )
-
-
 def _ledger(outcomes: Outcomes, configuration: int, valid: NDArray[np.bool_], axes: Axes) -> dict[str, object]:
     """Mean of every line of an account's ledger, and what was moved in; missing for a configuration that keeps none."""
     lines = np.full((outcomes.ledger.shape[1], 3), np.nan)
@@ -282,23 +312,23 @@ def _ledger(outcomes: Outcomes, configuration: int, valid: NDArray[np.bool_], ax
         lines[:] = [mean_with_bounds(line.astype(np.float64)) for line in ledger]
         moved[:] = np.sort(ledger[LINES.index("transfers")])
     means = dict(zip(("expected_ledger", "expected_ledger_lower", "expected_ledger_upper"), lines.T, strict=True))
-    return means | _quantiles("transfers_quantile", moved, axes.quantiles)
+    return means | quantiles("transfers_quantile", moved, axes.quantiles)
 
 
 def _account(paths: AccountPaths, step: float, axes: Axes) -> dict[str, object]:
-    values = _probability("account_liquidation_probability", paths.any_liquidated)
-    values |= _probability("account_wiped_probability", paths.wiped)
-    values |= _probability("position_liquidation_probability", paths.position_liquidated)
+    values = probability("account_liquidation_probability", paths.any_liquidated)
+    values |= probability("account_wiped_probability", paths.wiped)
+    values |= probability("position_liquidation_probability", paths.position_liquidated)
     for day in axes.review_days:
         steps = round(day / step)
-        values |= _probability(f"account_liquidation_probability_{day}d", paths.first_step <= steps)
-        values |= _probability(f"account_wiped_probability_{day}d", paths.last_step <= steps)
-        values |= _probability(f"position_liquidation_probability_{day}d", paths.position_step <= steps)
+        values |= probability(f"account_liquidation_probability_{day}d", paths.first_step <= steps)
+        values |= probability(f"account_wiped_probability_{day}d", paths.last_step <= steps)
+        values |= probability(f"position_liquidation_probability_{day}d", paths.position_step <= steps)
     values |= _survival("account_survival", paths.first_step, np.round(axes.times / step))
-    values |= _triple("expected_loss", mean_with_bounds(np.maximum(paths.loss, 0.0)))
-    values |= _triple("expected_pnl", mean_with_bounds(-paths.loss))
+    values |= triple("expected_loss", mean_with_bounds(np.maximum(paths.loss, 0.0)))
+    values |= triple("expected_pnl", mean_with_bounds(-paths.loss))
     ordered = np.sort(paths.loss)
-    values |= _quantiles("loss_quantile", ordered, axes.quantiles)
+    values |= quantiles("loss_quantile", ordered, axes.quantiles)
     values["loss_profile"] = _profile(ordered, axes.profile)
     tails = [tail(ordered, level) for level in axes.levels]
     values |= {

@@ -60,6 +60,22 @@ class Table:
     note: str = ""
 
 
+@dataclass(frozen=True)
+class Page:
+    """A section of the report, which begins a page.
+
+    Parameters
+    ----------
+    title : str
+        What it is about, for the contents.
+    blocks : list
+        What stands on it.
+    """
+
+    title: str
+    blocks: list[Block]
+
+
 def text(content: str, kind: str = "paragraph") -> Block:
     """A paragraph, or another kind of running text: ``finding``, ``note``, ``subheading``."""
     return {"kind": kind, "text": content}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 THIN = "\u202f"
@@ -185,6 +185,10 @@ def points(estimate: Estimate) -> tuple[str, str]:
         return NOTHING, ""
     width = max(abs(estimate.upper - estimate.lower), 1e-8)
     decimals = 1 if width >= 0.005 else min(_decimals(100.0 * width, 2), 6)
+    # A bound beside zero must not be printed as zero: it is what tells a difference from none.
+    nearest = 100.0 * min(abs(estimate.lower), abs(estimate.upper))
+    while estimate.certain_sign and decimals < 6 and float(f"{nearest:.{decimals}f}") == 0.0:
+        decimals += 1
     main, lower, upper = (_signed(100.0 * part, decimals) for part in (estimate.value, estimate.lower, estimate.upper))
     return main, f"[{lower}, {upper}]"
 
@@ -202,6 +206,24 @@ def money_estimate(estimate: Estimate, *, signed: bool = False) -> tuple[str, st
     if math.isnan(estimate.lower) or math.isnan(estimate.upper):
         return write(estimate.value), ""
     return write(estimate.value), f"[{write(estimate.lower)}, {write(estimate.upper)}]"
+
+
+def unless_none(estimate: Estimate, write: Callable[[float], str]) -> tuple[str, str]:
+    r"""An amount that is not negative, and its interval, with "none" in place of zeros.
+
+    Examples
+    --------
+    >>> unless_none(Estimate(0.0, 0.0, 12.5), money), unless_none(Estimate(12.5, 0.0, 1234.5), money)
+    (('none', '[none, 12.50]'), ('12.50', '[none, 1\u202f234]'))
+    >>> unless_none(Estimate(0.0, 0.0, 0.0), money)
+    ('none', '')
+    """
+    if math.isnan(estimate.value):
+        return NOTHING, ""
+    main, lower, upper = (
+        write(part) if part > 0.0 else "none" for part in (estimate.value, estimate.lower, estimate.upper)
+    )
+    return main, "" if upper == "none" else f"[{lower}, {upper}]"
 
 
 def days(value: float) -> str:

@@ -10,6 +10,16 @@ from typing import Any, Literal
 from stresslab.report.formatting import count, percent
 from stresslab.report.review import BOOKED, Review
 
+_KINDS = {
+    "TopUp": "top-up",
+    "StopLoss": "stop-loss",
+    "TakeProfit": "take-profit",
+    "Alerts": "alerts",
+    "Withdrawal": "withdrawal of excess",
+    "Reallocation": "reallocation",
+    "Deleveraging": "deleveraging",
+    "Outage": "outages",
+}
 Direction = Literal["understates", "overstates", "either way", "none"]
 
 
@@ -83,10 +93,14 @@ def _acting(review: Review) -> Limitation:
             "Overstates liquidation where the desk would act in time; the cash for it is not counted either.",
             "overstates",
         )
+    kinds = {policy["kind"] for each in configurations for policy in each["policies"]}
+    named = ", ".join(sorted(_KINDS.get(kind, kind) for kind in kinds))
+    fails = "fail in the outages alone" if "Outage" in kinds else "never fail"
+    have = "One of the configurations has" if len(acting) == 1 else f"{count(len(acting))} of the configurations have"
     return Limitation(
-        "Policies always work",
-        f"{count(len(acting))} of the configurations have a top-up. It sees margin at the end of every step and never "
-        "fails; in the other configurations nothing acts before liquidation.",
+        "Policies act as they are written",
+        f"{have} policies ({named}). They see margin at the end of every step and {fails}; in the other "
+        "configurations nothing acts before liquidation.",
         "Understates liquidation where the desk answers late or not at all, and at coarse steps overstates it.",
         "either way",
     )

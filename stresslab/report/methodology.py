@@ -22,6 +22,8 @@ GLOSSARY = (
     ("Expected loss", "mean of the loss where it is positive, zero elsewhere"),
     ("Value at risk", "quantile of the loss at the stated level"),
     ("Expected shortfall", "mean of the losses at and beyond the value at risk"),
+    ("Loss given liquidation", "mean loss over the paths, or the pools, that are liquidated"),
+    ("Cash used", "largest amount moved in from outside the wallet"),
     ("Insurance draw", "what is missing below zero at liquidation; the venue bears it"),
 )
 
@@ -63,7 +65,8 @@ def method(review: Review) -> list[tuple[str, str]]:
             "Intervals",
             "95 % throughout. Probabilities: Wilson, and the one-sided bound 1 − 0.05^(1/n) where none or all of n "
             "paths were hit. "
-            "Quantiles: order statistics. Means and shortfalls: normal. Survival: a band over the whole curve "
+            "Quantiles: order statistics. Means and shortfalls: normal; of means over "
+            "liquidations by the delta method, from ten liquidations on. Survival: a band over the whole curve "
             "(Dvoretzky, "
             "Kiefer, Wolfowitz).",
         ),

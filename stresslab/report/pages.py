@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from stresslab.report import findings, loss_tables, tables
-from stresslab.report.blocks import Block, Table, figure, table, text, whole_table
+from stresslab.report.blocks import Block, Page, Table, figure, table, text, whole_table
 from stresslab.report.charts.collateral import collateral_pools, figure_collateral
 from stresslab.report.charts.liquidation_prices import figure_liquidation_prices
 from stresslab.report.charts.liquidation_probability import figure_liquidation_probability
@@ -18,24 +17,10 @@ from stresslab.report.formatting import count, money
 from stresslab.report.limitations import limitations
 from stresslab.report.manifest import manifest
 from stresslab.report.methodology import GLOSSARY, method
+from stresslab.report.policy_pages import claims_page, policies_page
+from stresslab.report.policy_tables import reduced_and_closed
 from stresslab.report.review import BOOKED, ROWS, Review, label
 from stresslab.report.style import is_drawn
-
-
-@dataclass(frozen=True)
-class Page:
-    """A section of the report, which begins a page.
-
-    Parameters
-    ----------
-    title : str
-        What it is about, for the contents.
-    blocks : list
-        What stands on it.
-    """
-
-    title: str
-    blocks: list[Block]
 
 
 def _charted(review: Review) -> str:
@@ -155,6 +140,7 @@ def liquidation_probability_page(review: Review, appendix: list[Table]) -> Page:
                 review.source("position_liquidation_probability"),
             ),
             table(tables.probabilities(review), appendix),
+            *(table(one, appendix) for one in reduced_and_closed(review)),
         ],
     )
 
@@ -299,7 +285,7 @@ def manifest_page(review: Review, appendix: list[Table]) -> Page:
     return Page("Manifest", manifest(review))
 
 
-FORMS: dict[str, tuple[Callable[[Review, list[Table]], Page], ...]] = {
+FORMS: dict[str, tuple[Callable[[Review, list[Table]], Page | None], ...]] = {
     "short": (
         summary_page,
         liquidation_probability_page,
@@ -317,6 +303,8 @@ FORMS: dict[str, tuple[Callable[[Review, list[Table]], Page], ...]] = {
         margin_ratio_page,
         loss_page,
         collateral_page,
+        policies_page,
+        claims_page,
         limitations_page,
         methodology_page,
         manifest_page,
@@ -325,9 +313,9 @@ FORMS: dict[str, tuple[Callable[[Review, list[Table]], Page], ...]] = {
 
 
 def pages(review: Review, form: str) -> list[Page]:
-    """All pages of a form, and an appendix where a table is too long for the body."""
+    """All pages of a form that the run has something for, and an appendix where a table is too long for the body."""
     appendix: list[Table] = []
-    body = [page(review, appendix) for page in FORMS[form]]
+    body = [made for page in FORMS[form] if (made := page(review, appendix)) is not None]
     if appendix:
         body.append(Page("Appendix: tables in full", [whole_table(one) for one in appendix]))
     return body

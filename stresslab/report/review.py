@@ -133,6 +133,20 @@ class Review:
         """The same for a sentence."""
         return in_text(*self.chance(name, configuration, **labels))
 
+    @property
+    def acting(self) -> list[str]:
+        """Configurations with policies, in the order of the dataset."""
+        return [name for name in self.configurations if self.holds("policy_base") and self.base(name)]
+
+    def base(self, configuration: str) -> str:
+        """Configuration that tells what the policies of this one are worth; empty where it has none."""
+        return str(self.array("policy_base", configuration=configuration))
+
+    def policies(self, configuration: str) -> list[dict[str, Any]]:
+        """Policies of a configuration as plain data."""
+        found = {each["name"]: each["policies"] for each in self.resolved["configurations"]}
+        return list(found[configuration])
+
     @cached_property
     def resolved(self) -> dict[str, Any]:
         """The question with every default filled in."""

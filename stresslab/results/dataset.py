@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -13,14 +14,19 @@ import xarray as xr
 import stresslab
 from stresslab.margin.explanation import explain
 from stresslab.margin.ledger_lines import LINES
-from stresslab.measures.evaluate import Arrays, Axes, axes_of, evaluate
-from stresslab.results.variables import LEVELS, PROFILE, QUANTILES, REVIEW_DAYS, VARIABLES, Variable, companions
+from stresslab.measures.claims import Claim, claims
+from stresslab.measures.evaluate import Axes, axes_of, evaluate
+from stresslab.measures.named import Arrays, triple
+from stresslab.measures.policies import policy_base
+from stresslab.results.policy_variables import OPTIONAL
+from stresslab.results.variable import Variable
+from stresslab.results.variables import LEVELS, PROFILE, QUANTILES, REVIEW_DAYS, VARIABLES, companions
 from stresslab.scenario.resolution import identity, resolved
 from stresslab.scenario.scenario import Scenario
 from stresslab.simulation.outcomes import Outcomes
 
 SCHEMA = 1
-_OF_ACCOUNTS = ("expected_ledger", "transfers_quantile")
+_OF_ACCOUNTS = {"expected_ledger", "transfers_quantile", *OPTIONAL}
 # What the digits of a result depend on.
 _LIBRARIES = ("jax", "jaxlib", "numpy", "scipy", "xarray")
 
@@ -48,11 +54,34 @@ def assemble(scenario: Scenario, outcomes: Outcomes) -> xr.Dataset:
     # Today's margin ratio is known exactly: at time 0 every quantile is the same.
     today = np.clip(values["margin_ratio_today"], 1.0, outcomes.ratio_edges[-1])
     values["margin_ratio"][:, :, 0, :] = today[:, :, None]
+    found = claims(outcomes, scenario.configurations, _equities(scenario, axes, values["equity"]))
+    values |= _claims(found)
+    bases = [policy_base(each, scenario.configurations) for each in scenario.configurations]
+    if any(bases):
+        values["policy_base"] = np.array([base or "" for base in bases], dtype=object)
     return xr.Dataset(
         data_vars=dict(_variables(values, scenario.book.currency)),
-        coords=_coordinates(scenario, axes),
+        coords=_coordinates(scenario, axes) | {"claim": [claim.statement for claim in found]},
         attrs=_attributes(scenario, outcomes),
     )
+
+
+def _equities(scenario: Scenario, axes: Axes, equity: Any) -> list[Any]:
+    """Today's equity of the pools of each configuration, in the configuration's order."""
+    return [
+        equity[row, [axes.pools.index(pool.name) for pool in configuration.pools]]
+        for row, configuration in enumerate(scenario.configurations)
+    ]
+
+
+def _claims(found: Sequence[Claim]) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        f"claim_{name}": np.array([getattr(claim, name) for claim in found], dtype=object)
+        for name in ("configuration", "against", "measure", "kind", "verdict")
+    }
+    for name in ("size", "exceptions"):
+        values |= triple(f"claim_{name}", np.array([getattr(claim, name) for claim in found]).T)
+    return values
 
 
 def _variables(values: dict[str, Any], currency: str) -> list[tuple[str, tuple[tuple[str, ...], Any, dict[str, str]]]]:
@@ -60,8 +89,8 @@ def _variables(values: dict[str, Any], currency: str) -> list[tuple[str, tuple[t
     units = {"money": currency, "price": f"{currency} per unit", "quantity": "base units"}
     for row in VARIABLES.values():
         if row.name not in values:
-            # A run may lack the probabilities at days beyond the horizon, or inside a step, and the ledger if nothing
-            # acts on any account.
+            # A run may lack the probabilities at days beyond the horizon, or inside a step, and what only accounts
+            # have on which something acts.
             assert row.name.endswith(tuple(f"_{day}d" for day in REVIEW_DAYS)) or row.name in _OF_ACCOUNTS, row.name
             continue
         for name in (row.name, *companions(row)):
@@ -81,7 +110,9 @@ def _long_name(row: Variable, name: str) -> str:
 
 
 def _coordinates(scenario: Scenario, axes: Axes) -> dict[str, Any]:
+    alerts = {"alert_level": ("alert_level", np.array(axes.alert_levels), {"units": "1"})} if axes.alert_levels else {}
     return {
+        **alerts,
         "configuration": [configuration.name for configuration in scenario.configurations],
         "pool": list(axes.pools),
         "position": [position.id for position in scenario.book.positions],

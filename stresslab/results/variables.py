@@ -6,7 +6,19 @@ table cannot be written to a result.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from stresslab.results.policy_variables import POLICY_VARIABLES
+from stresslab.results.variable import (
+    BAND,
+    CONFIGURATION,
+    NORMAL,
+    ORDER,
+    PAIRED,
+    PAIRED_NORMAL,
+    PAIRED_SECTIONS,
+    POOL,
+    Variable,
+    probability_variable,
+)
 
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975, 0.99, 0.995, 0.999)
 LEVELS = (0.95, 0.975, 0.99)
@@ -18,144 +30,100 @@ PROFILE = (
     0.995, 0.998, 0.999, 0.9995, 0.9999,
 )  # fmt: skip
 
-_POOL = ("configuration", "pool")
-_CONFIGURATION = ("configuration",)
-
-
-@dataclass(frozen=True)
-class Variable:
-    """One variable of a result.
-
-    Parameters
-    ----------
-    name : str
-        As in the file.
-    dims : tuple of str
-        Dimension names in order.
-    unit : str
-        ``"1"`` for a fraction, ``"day"``, ``"money"`` for the account's currency, ``"price"`` for currency per base
-        unit, ``"quantity"`` for base units, or ``""`` for text.
-    sign : str
-        Which sign means what, or ``"not negative"``.
-    description : str
-        One sentence.
-    interval : str
-        ``""`` or how the companions ``_lower`` and ``_upper`` (95 %) are made; after ``"standard error"`` there is a
-        ``_standard_error`` too.
-    """
-
-    name: str
-    dims: tuple[str, ...]
-    unit: str
-    sign: str
-    description: str
-    interval: str = ""
-
-
-_WILSON = "Wilson"
-_ORDER = "order statistics"
-_NORMAL = "normal"
-_BAND = "Dvoretzky-Kiefer-Wolfowitz, over the whole curve"
-_PAIRED = "paired, Bonett-Price"
-_PAIRED_NORMAL = "paired, normal"
-_PAIRED_SECTIONS = "paired, sectioning"
-
-
-def _probability(name: str, dims: tuple[str, ...], description: str, interval: str = _WILSON) -> Variable:
-    return Variable(name, dims, "1", "0 to 1", description, interval)
-
 
 def _estimates() -> list[Variable]:
     rows = [
-        _probability("liquidation_probability", _POOL, "Probability that the pool is liquidated before the horizon."),
-        _probability(
+        probability_variable(
+            "liquidation_probability", POOL, "Probability that the pool is liquidated before the horizon."
+        ),
+        probability_variable(
             "position_liquidation_probability",
             ("configuration", "position"),
             "Probability that the pool that holds the position is liquidated before the horizon.",
         ),
-        _probability(
+        probability_variable(
             "account_liquidation_probability",
-            _CONFIGURATION,
+            CONFIGURATION,
             "Probability that any pool is liquidated before the horizon.",
         ),
-        _probability(
-            "account_wiped_probability", _CONFIGURATION, "Probability that every pool is liquidated before the horizon."
+        probability_variable(
+            "account_wiped_probability", CONFIGURATION, "Probability that every pool is liquidated before the horizon."
         ),
     ]
     for day in REVIEW_DAYS:
         rows.append(
-            _probability(f"liquidation_probability_{day}d", _POOL, f"Probability of liquidation within {day} d.")
+            probability_variable(f"liquidation_probability_{day}d", POOL, f"Probability of liquidation within {day} d.")
         )
         rows.append(
-            _probability(
+            probability_variable(
                 f"account_liquidation_probability_{day}d",
-                _CONFIGURATION,
+                CONFIGURATION,
                 f"Probability that any pool is liquidated within {day} d.",
             )
         )
         rows.append(
-            _probability(
+            probability_variable(
                 f"account_wiped_probability_{day}d",
-                _CONFIGURATION,
+                CONFIGURATION,
                 f"Probability that every pool is liquidated within {day} d.",
             )
         )
         rows.append(
-            _probability(
+            probability_variable(
                 f"position_liquidation_probability_{day}d",
                 ("configuration", "position"),
                 f"Probability that the pool that holds the position is liquidated within {day} d.",
             )
         )
     rows += [
-        _probability(
-            "survival", (*_POOL, "time"), "Probability that the pool has not been liquidated by this time.", _BAND
+        probability_variable(
+            "survival", (*POOL, "time"), "Probability that the pool has not been liquidated by this time.", BAND
         ),
-        _probability(
+        probability_variable(
             "account_survival",
             ("configuration", "time"),
             "Probability that no pool has been liquidated by this time.",
-            _BAND,
+            BAND,
         ),
         Variable(
             "liquidation_time",
-            (*_POOL, "quantile"),
+            (*POOL, "quantile"),
             "day",
             "not negative",
             "Time by which the pool is liquidated with this probability; missing where it is less likely than that.",
         ),
         Variable(
             "required_collateral",
-            (*_POOL, "quantile"),
+            (*POOL, "quantile"),
             "money",
             "signed; negative = the pool would survive a debt",
             "Collateral with which the probability of liquidation is one less the quantile.",
-            _ORDER,
+            ORDER,
         ),
         Variable(
             "required_collateral_profile",
-            (*_POOL, "profile"),
+            (*POOL, "profile"),
             "money",
             "signed; negative = the pool would survive a debt",
             "Collateral with which the probability of liquidation is one less the profile's probability.",
         ),
         Variable(
             "margin_ratio",
-            (*_POOL, "time", "quantile"),
+            (*POOL, "time", "quantile"),
             "1",
             "at least 1; liquidated paths stay at 1",
             "Quantiles of equity over maintenance margin, read off counts to within 2.8 % of the value; at most 947.",
         ),
         Variable(
             "expected_loss",
-            _CONFIGURATION,
+            CONFIGURATION,
             "money",
             "positive = loss",
             "Mean of the loss where it is a loss, max(L, 0).",
-            _NORMAL,
+            NORMAL,
         ),
         Variable(
-            "expected_pnl", _CONFIGURATION, "money", "positive = gain", "Mean change of the account's value.", _NORMAL
+            "expected_pnl", CONFIGURATION, "money", "positive = gain", "Mean change of the account's value.", NORMAL
         ),
         Variable(
             "expected_ledger",
@@ -163,7 +131,7 @@ def _estimates() -> list[Variable]:
             "money",
             "positive = raises equity",
             "Mean sum of a line of the account's ledger over the horizon; missing where nothing acts on the account.",
-            _NORMAL,
+            NORMAL,
         ),
         Variable(
             "transfers_quantile",
@@ -172,34 +140,34 @@ def _estimates() -> list[Variable]:
             "positive = moved in",
             "Money moved in from outside the wallet that is not exceeded with this probability; missing where nothing "
             "acts on the account.",
-            _ORDER,
+            ORDER,
         ),
         Variable(
             "expected_liquidation_loss",
-            _POOL,
+            POOL,
             "money",
             "positive = loss",
             "Mean over all paths of the pool's value today less what liquidation left of it; 0 where it survives.",
-            _NORMAL,
+            NORMAL,
         ),
         Variable(
             "loss_given_liquidation",
-            _POOL,
+            POOL,
             "money",
             "positive = loss",
             "The pool's value today less what liquidation left, mean over liquidated paths; missing without any.",
-            _NORMAL,
+            NORMAL,
         ),
         Variable(
             "expected_insurance_draw",
-            _POOL,
+            POOL,
             "money",
             "not negative",
             "Mean over all paths of what was missing below zero at liquidation and falls on the venue.",
-            _NORMAL,
+            NORMAL,
         ),
         Variable(
-            "loss_quantile", ("configuration", "quantile"), "money", "positive = loss", "Quantiles of the loss.", _ORDER
+            "loss_quantile", ("configuration", "quantile"), "money", "positive = loss", "Quantiles of the loss.", ORDER
         ),
         Variable(
             "loss_profile",
@@ -214,7 +182,7 @@ def _estimates() -> list[Variable]:
             "money",
             "positive = loss",
             "Loss that is exceeded with one less the level's probability.",
-            _ORDER,
+            ORDER,
         ),
         Variable(
             "expected_shortfall",
@@ -233,22 +201,22 @@ def _differences() -> list[Variable]:
     rows = [
         Variable(
             "liquidation_probability_difference",
-            _POOL,
+            POOL,
             "1",
             "positive = higher than as booked",
             "The liquidation probability less that of as_booked's pool of the same name; missing where it has none.",
-            _PAIRED,
+            PAIRED,
         )
     ]
     for base, dims, unit, interval in (
-        ("account_liquidation_probability", (), "1", _PAIRED),
-        ("account_wiped_probability", (), "1", _PAIRED),
-        ("position_liquidation_probability", ("position",), "1", _PAIRED),
-        ("expected_loss", (), "money", _PAIRED_NORMAL),
-        ("expected_pnl", (), "money", _PAIRED_NORMAL),
-        ("loss_quantile", ("quantile",), "money", _PAIRED_SECTIONS),
-        ("value_at_risk", ("level",), "money", _PAIRED_SECTIONS),
-        ("expected_shortfall", ("level",), "money", _PAIRED_NORMAL),
+        ("account_liquidation_probability", (), "1", PAIRED),
+        ("account_wiped_probability", (), "1", PAIRED),
+        ("position_liquidation_probability", ("position",), "1", PAIRED),
+        ("expected_loss", (), "money", PAIRED_NORMAL),
+        ("expected_pnl", (), "money", PAIRED_NORMAL),
+        ("loss_quantile", ("quantile",), "money", PAIRED_SECTIONS),
+        ("value_at_risk", ("level",), "money", PAIRED_SECTIONS),
+        ("expected_shortfall", ("level",), "money", PAIRED_NORMAL),
     ):
         what = base.replace("_", " ")
         rows.append(
@@ -278,21 +246,19 @@ def _facts() -> list[Variable]:
     position = ("position",)
     leg = ("configuration", "position")
     return [
-        Variable("collateral", _POOL, "money", "not negative", "Money that stands behind the pool."),
-        Variable("equity", _POOL, "money", "signed", "Collateral plus unrealized pnl at today's marks."),
-        Variable("maintenance_margin", _POOL, "money", "positive", "Maintenance requirement at today's marks."),
-        Variable(
-            "margin_ratio_today", _POOL, "1", "liquidation at 1 or below", "Equity over maintenance margin today."
-        ),
+        Variable("collateral", POOL, "money", "not negative", "Money that stands behind the pool."),
+        Variable("equity", POOL, "money", "signed", "Collateral plus unrealized pnl at today's marks."),
+        Variable("maintenance_margin", POOL, "money", "positive", "Maintenance requirement at today's marks."),
+        Variable("margin_ratio_today", POOL, "1", "liquidation at 1 or below", "Equity over maintenance margin today."),
         Variable(
             "idle_cash",
-            _CONFIGURATION,
+            CONFIGURATION,
             "money",
             "not negative",
             "Cash of the wallet that no pool holds; never at risk.",
         ),
         Variable(
-            "account_value", _CONFIGURATION, "money", "not negative", "Idle cash and the equity of every pool today."
+            "account_value", CONFIGURATION, "money", "not negative", "Idle cash and the equity of every pool today."
         ),
         Variable("pool_of_position", leg, "", "", "Name of the pool that holds the position."),
         Variable("liquidation_price", leg, "price", "positive; missing = no such price", "Other marks held still."),
@@ -322,7 +288,9 @@ def _facts() -> list[Variable]:
     ]
 
 
-VARIABLES: dict[str, Variable] = {row.name: row for row in (*_estimates(), *_differences(), *_facts())}
+VARIABLES: dict[str, Variable] = {
+    row.name: row for row in (*_estimates(), *_differences(), *POLICY_VARIABLES, *_facts())
+}
 
 
 def companions(variable: Variable) -> tuple[str, ...]:

@@ -258,6 +258,6 @@ def build_configurations(book: Book, read: list[ReadConfiguration]) -> tuple[Con
         if each.like is None:
             made = configuration(book, each.name, [pool for _, pool in each.pools])
         else:
-            made = replace(built[each.like], name=each.name)
+            made = replace(built[each.like], name=each.name, base=each.like)
         built[each.name] = replace(made, policies=each.policies)
     return tuple(built[each.name] for each in read)

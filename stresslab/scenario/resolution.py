@@ -151,4 +151,5 @@ def _configuration(configuration: Configuration, book: Book) -> dict[str, Any]:
         "pools": pools,
         "idle_cash": configuration.idle_cash,
         "policies": policies,
+        "base": configuration.base,
     }

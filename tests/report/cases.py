@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
+from typing import cast
 
 import numpy as np
 import xarray as xr
 
 from stresslab.book.book import Book, Position
 from stresslab.book.configurations import configuration, standard_configurations
+from stresslab.book.policies import Policy, TopUp
 from stresslab.documents.faults import Notice
+from stresslab.margin.ledger_lines import LINES
 from stresslab.market.specification import MarketSpecification
 from stresslab.results.dataset import assemble
 from stresslab.scenario.scenario import Scenario
+from stresslab.simulation.outcomes import Outcomes
 from stresslab.simulation.run import simulate
 from stresslab.venues.pack import RulePack, Symbol
 from stresslab.venues.tiers import TierTable
+from tests.measures.made_up import RecordedOutcomes
 
 HOSTILE = 'a#b$c$*d*<e>&f@g\\h[i]_j_"k"~`l`//m--n'
 TIERS = TierTable((0.0, 1000.0), (0.005, 0.01), (100.0, 50.0))
@@ -140,3 +145,57 @@ def doomed() -> xr.Dataset:
         position("safe", 1.0, asset="ETH", margin="isolated", collateral=500.0),
     ]
     return run(scenario(held, 1000.0, paths=400))
+
+
+@dataclass(frozen=True)
+class Alerts:
+    """Stands for the policy that only watches."""
+
+    name: str
+    levels: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class StopLoss:
+    """Stands for a policy that leaves this run's outcomes as they are."""
+
+    name: str
+
+
+@cache
+def acting() -> xr.Dataset:
+    """The desk with a top-up that is watched by alerts, one too small to matter, and a stop that never acts.
+
+    The records of the accounts are made up: every second liquidation only reduces the pool, and alerts come two steps
+    before it, or on every tenth path that is never liquidated.
+    """
+    held = [
+        position("btc-long", 10.0, margin="isolated", collateral=100.0),
+        position("eth-short", -10.0, asset="ETH", margin="isolated", collateral=150.0),
+        position("sol-long", 5.0, asset="SOL"),
+    ]
+    question = scenario(held, 350.0)
+    booked = question.configurations[0]
+    watched = (TopUp("reserve", 3.0, 8.0, 150.0, 200.0, 0.0), Alerts("alerts", (4.0, 2.0)))
+    own = (
+        replace(booked, name="topped up", policies=cast(tuple[Policy, ...], watched), base="as_booked"),
+        replace(booked, name="hardly", policies=(TopUp("small", 1.2, 1.3, 1.0, 1.0, 0.0),), base="as_booked"),
+        replace(booked, name="stopped", policies=cast(tuple[Policy, ...], (StopLoss("stop"),)), base="as_booked"),
+    )
+    question = replace(question, configurations=(*question.configurations, *own))
+    plain = simulate(question, threads=1)
+    step, never = plain.liquidation_step, plain.steps + 1
+    path = np.arange(question.paths)
+    pools = step[list(plain.configuration_stakes[3])]
+    early = np.where(pools == never, np.where(path % 10 == 0, 5, never), np.maximum(pools - 2, 1))
+    late = np.where(pools == never, never, np.where(path % 3 == 0, never, pools))
+    figures = {name: getattr(plain, name) for name in Outcomes.__dataclass_fields__}
+    recorded = RecordedOutcomes(
+        **figures
+        | {
+            "closed_step": np.where(path % 2 == 0, step, never).astype(np.int32),
+            "cash_used": plain.ledger[:, LINES.index("transfers")],
+            "alert_step": {0: np.stack([early, late]).astype(np.int32)},
+        }
+    )
+    return assemble(question, recorded)

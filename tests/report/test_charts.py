@@ -13,6 +13,7 @@ from stresslab.report.charts.liquidation_prices import figure_liquidation_prices
 from stresslab.report.charts.liquidation_probability import figure_liquidation_probability
 from stresslab.report.charts.loss import figure_loss_distribution, figure_loss_tail, figure_losses_compared
 from stresslab.report.charts.margin_ratio import figure_margin_ratio
+from stresslab.report.charts.policies import PANELS, figure_policy_worth
 from stresslab.report.charts.survival import figure_account_survival, figure_position_survival
 from stresslab.report.review import Review
 from tests.report import cases
@@ -118,6 +119,29 @@ def test_the_median_of_the_margin_ratio_is_drawn():
     axes = figure_margin_ratio(cases.desk()).axes
     median = cases.desk()["margin_ratio"].sel(configuration="all_cross", pool="cross", quantile=0.5).values
     assert holds(axes[0], cases.desk()["time"].values, median)
+
+
+def test_differences_that_policies_make_are_drawn_as_they_are():
+    results = cases.acting()
+    panels = figure_policy_worth(results).axes
+    assert len(panels) == len(PANELS) == 4
+    for axes, (name, _) in zip(panels, PANELS, strict=True):
+        at = {"configuration": "topped up"} | ({"level": 0.975} if "level" in results[name].dims else {})
+        value, lower, upper = (float(results[f"{name}{end}"].sel(at)) for end in ("", "_lower", "_upper"))
+        assert holds(axes, [value], [0])
+        assert holds(axes, [lower, upper], [0, 0])
+        # The control: the second row is another configuration's.
+        assert not holds(axes, [value], [1])
+    assert style.svg(figure_policy_worth(results)) == style.svg(figure_policy_worth(results))
+
+
+def test_a_difference_without_enough_liquidations_says_so():
+    rare = cases.acting().copy(deep=True)
+    for end in ("", "_lower", "_upper"):
+        rare[f"account_loss_given_liquidation_policy_difference{end}"].loc[{"configuration": "hardly"}] = np.nan
+    *others, last = figure_policy_worth(rare).axes
+    assert [text.get_text() for text in last.texts] == ["too few liquidations"]
+    assert not any(axes.texts for axes in others)
 
 
 def test_configurations_differ_in_color_marker_and_line_and_in_gray():

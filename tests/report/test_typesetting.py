@@ -26,6 +26,7 @@ CASES = {
     "forty": cases.forty,
     "hostile": cases.hostile,
     "doomed": cases.doomed,
+    "acting": cases.acting,
 }
 
 
