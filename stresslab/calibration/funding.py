@@ -28,17 +28,21 @@ from stresslab.calibration.funding_moments import (
 )
 from stresslab.market.premium import LAW_FIGURES, Premium, PremiumLaw
 
-# Days at which the autocorrelation is matched; farther ones say more about the sample than about the premium.
+# Days at which autocorrelations are matched, and over which past returns are taken: farther ones say more about the
+# sample than about the premium.
 _LAG_DAYS = (1 / 3, 2 / 3, 1.0, 2.0, 3.0, 5.0, 7.0, 14.0, 21.0, 30.0, 45.0, 60.0)
-_RETURN_DAYS = 60.0
-_BLOCKS = 20
-# A premium's draw cannot be wholly the price's; what is left must hold the draw of the fast part.
+_PAST_DAYS = (1.0, 2.0, 3.0, 7.0, 14.0, 30.0, 60.0)
+# Blocks of the jackknife.
+BLOCKS = 20
+# Four times the longest lag, and the fewest days that a fit is made on.
+FEWEST_DAYS = 240
+# Of the squares of the two price correlations: something must be left for the own draws.
 _LARGEST_PRICE_SHARE = 0.98
 
 
 @dataclass(frozen=True)
 class FundingSeries:
-    """Rates of one asset on the grid of settlements, with the returns of its price over the same intervals.
+    """Rates of one asset on the grid of settlements, with its price at the same times.
 
     Parameters
     ----------
@@ -48,14 +52,14 @@ class FundingSeries:
         Settlements, [time], UTC, datetime64[m], one interval apart.
     rates : numpy.ndarray
         Rate of the interval that ends there, [time]; NaN where the history lacks it.
-    returns : numpy.ndarray
-        Log return of the price over that interval, [time]; NaN where unknown.
+    log_prices : numpy.ndarray
+        Log of the price then, [time]; NaN where unknown.
     """
 
     asset: str
     times: NDArray[np.datetime64]
     rates: NDArray[np.float64]
-    returns: NDArray[np.float64]
+    log_prices: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -107,20 +111,20 @@ def fit_premiums(series: Sequence[FundingSeries], interval: float, interest: flo
         Figures and standard errors. The latter know of a span's own length no more than its blocks tell.
     """
     rates = np.array([each.rates for each in series])
-    returns = np.array([each.returns for each in series])
-    figures, own = _fit(rates, returns, interval, interest, clamp)
+    log_prices = np.array([each.log_prices for each in series])
+    figures, own = _fit(rates, log_prices, interval, interest, clamp)
     replicates = []
-    for block in np.array_split(np.arange(rates.shape[1]), _BLOCKS):
+    for block in np.array_split(np.arange(rates.shape[1]), BLOCKS):
         kept = np.ones(rates.shape[1], dtype=bool)
         kept[block] = False
-        replicates.append(_fit(np.where(kept, rates, np.nan), returns, interval, interest, clamp))
+        replicates.append(_fit(np.where(kept, rates, np.nan), log_prices, interval, interest, clamp))
     values = np.array([[list(figures_of(each).values()) for each in found] for found, _ in replicates])
     owns = np.array([value for _, value in replicates])
     return FundingFit(
         figures=tuple(figures),
         own_correlation=own,
-        standard_errors=np.sqrt((_BLOCKS - 1) * values.var(axis=0)),
-        own_correlation_error=float(np.sqrt((_BLOCKS - 1) * owns.var())),
+        standard_errors=np.sqrt((BLOCKS - 1) * values.var(axis=0)),
+        own_correlation_error=float(np.sqrt((BLOCKS - 1) * owns.var())),
     )
 
 
@@ -170,7 +174,7 @@ def at_interest(rates: NDArray[np.float64], interest: float) -> NDArray[np.bool_
 
 def _fit(
     rates: NDArray[np.float64],
-    returns: NDArray[np.float64],
+    log_prices: NDArray[np.float64],
     interval: float,
     interest: float,
     clamp: float,
@@ -180,10 +184,10 @@ def _fit(
         known = row[~np.isnan(row)]
         law = fit_law(known, interest, clamp)
         score, series = normal_scores(row, at_interest(row, interest))
-        figures.append(_memory(law, score, series, returns[index], interval))
+        figures.append(_memory(law, score, series, log_prices[index], interval))
         scores.append(score)
         coefficients.append(series)
-    own = _own_correlation(figures, np.array(scores), coefficients, returns) if len(figures) > 1 else 0.0
+    own = _own_correlation(figures, np.array(scores), coefficients, log_prices) if len(figures) > 1 else 0.0
     return figures, own
 
 
@@ -191,67 +195,79 @@ def _memory(
     law: PremiumLaw,
     scores: NDArray[np.float64],
     series: NDArray[np.float64],
-    returns: NDArray[np.float64],
+    log_prices: NDArray[np.float64],
     interval: float,
 ) -> Premium:
     lags = np.unique(np.maximum(np.round(np.array(_LAG_DAYS) / interval).astype(int), 1))
-    lags = lags[lags < len(scores) / 4]
     latent = np.array(
-        [latent_correlation(np.nanmean(scores[lag:] * scores[:-lag]), series * series / factorials()) for lag in lags]
+        [
+            latent_correlation(float(np.nanmean(scores[lag:] * scores[:-lag])), series * series / factorials())
+            for lag in lags
+        ]
     )
     days = lags * interval
 
     def miss(point: NDArray[np.float64]) -> NDArray[np.float64]:
-        return (1 - point[0]) * 0.5 ** (days / np.exp(point[1])) + point[0] * 0.5 ** (days / np.exp(point[2])) - latent
+        fast, slow = 0.5 ** (days / np.exp(point[1])), 0.5 ** (days / np.exp(point[2]))
+        return np.asarray((1 - point[0]) * fast + point[0] * slow - latent)
 
     bounds = ([0.0, np.log(interval / 8), np.log(2.0)], [1.0, np.log(2.0), np.log(120.0)])
     found = least_squares(miss, [0.5, np.log(0.5), np.log(15.0)], bounds=bounds)
     share, half_life, slow_half_life = float(found.x[0]), float(np.exp(found.x[1])), float(np.exp(found.x[2]))
-    fast, slow = _price_correlations(scores, series, returns, interval, share, (half_life, slow_half_life))
+    fast, slow = _price_correlations(scores, series, log_prices, interval, share, (half_life, slow_half_life))
     return Premium(law, half_life, fast, share, slow_half_life, slow)
 
 
 def _price_correlations(
     scores: NDArray[np.float64],
     series: NDArray[np.float64],
-    returns: NDArray[np.float64],
+    log_prices: NDArray[np.float64],
     interval: float,
     share: float,
     half_lives: tuple[float, float],
 ) -> tuple[float, float]:
-    """Least squares on the correlations of the score with the signs of the returns before it.
-
-    Signs do not care for the size of a return, so fat tails and changing volatility leave them alone.
-    """
-    if np.isnan(returns).all():
+    """Least squares on the correlations of the score with past returns over a day to two months."""
+    if np.isnan(log_prices).all():
         return 0.0, 0.0
-    signs = np.sign(returns)
-    signs = signs - np.nanmean(signs)
-    lags = np.arange(min(round(_RETURN_DAYS / interval), len(scores) // 4))
-    products = series * sign_coefficients() / factorials()
-    observed = np.array(
-        [latent_correlation(np.nanmean(scores[lag:] * signs[: len(signs) - lag]), products) for lag in lags]
-    )
-    weights = (np.sqrt(1 - share), np.sqrt(share))
-    columns = [w * response(h, interval, lags) for w, h in zip(weights, half_lives, strict=True)]
-    solved = np.linalg.lstsq(np.column_stack(columns), observed, rcond=None)[0]
+    columns = np.array([_past_weights(share, half_lives, past, interval) for past in _PAST_DAYS])
+    observed = np.array([_past_correlation(scores, series, log_prices, round(past / interval)) for past in _PAST_DAYS])
+    solved = np.linalg.lstsq(columns, observed, rcond=None)[0]
     length = float(np.hypot(*solved))
     shrink = min(1.0, _LARGEST_PRICE_SHARE / length) if length > 0 else 1.0
     return float(solved[0] * shrink), float(solved[1] * shrink)
+
+
+def _past_correlation(
+    scores: NDArray[np.float64], series: NDArray[np.float64], log_prices: NDArray[np.float64], count: int
+) -> float:
+    """Correlation of the normals behind the score and behind the return of the last intervals.
+
+    Of the return only the sign is taken, which does not care for the fat tails of its size.
+    """
+    signs = np.sign(log_prices[count:] - log_prices[:-count])
+    signs = signs - np.nanmean(signs)
+    return latent_correlation(float(np.nanmean(scores[count:] * signs)), series * sign_coefficients() / factorials())
+
+
+def _past_weights(share: float, half_lives: tuple[float, float], past: float, interval: float) -> tuple[float, float]:
+    """What the price correlations of the fast and the slow part add to the score's with the return of past days."""
+    lags = np.arange(round(past / interval))
+    fast, slow = (float(response(half_life, interval, lags).sum()) / np.sqrt(len(lags)) for half_life in half_lives)
+    return float(np.sqrt(1 - share) * fast), float(np.sqrt(share) * slow)
 
 
 def _own_correlation(
     figures: Sequence[Premium],
     scores: NDArray[np.float64],
     series: Sequence[NDArray[np.float64]],
-    returns: NDArray[np.float64],
+    log_prices: NDArray[np.float64],
 ) -> float:
     """Least squares over the pairs: their scores' correlation less what the prices' correlation explains."""
-    signs = np.sign(returns)
+    signs = np.sign(np.diff(log_prices, axis=1))
     above = below = 0.0
     for first in range(len(figures)):
         for second in range(first):
-            moment = np.nanmean(scores[first] * scores[second])
+            moment = float(np.nanmean(scores[first] * scores[second]))
             latent = latent_correlation(moment, series[first] * series[second] / factorials())
             agreement = signs[first] * signs[second]
             # Correlation of two normals from how often their signs agree: sin(pi/2 E[sign sign]).
@@ -263,7 +279,7 @@ def _own_correlation(
 
 
 def rate_diagnostics(
-    figures: Premium, rates: NDArray[np.float64], interval: float, interest: float, clamp: float
+    figures: Premium, series: FundingSeries, interval: float, interest: float, clamp: float
 ) -> dict[str, tuple[float, float]]:
     """Observed figures of the rate beside those of the model, the latter in closed form and so free of noise.
 
@@ -271,20 +287,22 @@ def rate_diagnostics(
     -------
     dict of str to (float, float)
         Observed and model: ``mean``, ``deviation``, ``share_at_interest``, ``quantile_0.01`` ... and
-        ``autocorrelation_1``, ``_3``, ``_21`` (intervals).
+        ``autocorrelation_1``, ``_3``, ``_21`` of the rate (intervals); and, where prices are known,
+        ``past_return_1d``, ``_7d``, ``_60d``: the correlation of the score with the return up to the settlement.
     """
 
     def rate_of(z: NDArray[np.float64]) -> NDArray[np.float64]:
         premium = figures.law.premium(z)
         return np.asarray(premium + np.clip(interest - premium, -clamp, clamp))
 
+    rates = series.rates
     known = rates[~np.isnan(rates)]
-    series = hermite_of(rate_of)
-    variance = (series**2 / factorials())[1:]
+    terms = hermite_of(rate_of)
+    variance = (terms**2 / factorials())[1:]
     center = rates - known.mean()
     edges = ndtr(np.array([figures.law.low_score, figures.law.high_score]))
     found = {
-        "mean": (float(known.mean()), float(series[0])),
+        "mean": (float(known.mean()), float(terms[0])),
         "deviation": (float(known.std()), float(np.sqrt(variance.sum()))),
         "share_at_interest": (float(at_interest(known, interest).mean()), float(edges[1] - edges[0])),
     }
@@ -296,4 +314,11 @@ def rate_diagnostics(
         model = float((variance * latent ** np.arange(1, HERMITE_TERMS)).sum() / variance.sum())
         observed = float(np.nanmean(center[lag:] * center[:-lag]) / known.var())
         found[f"autocorrelation_{lag}"] = (observed, model)
+    if not np.isnan(series.log_prices).all():
+        scores, coefficients = normal_scores(rates, at_interest(rates, interest))
+        for past in (1, 7, 60):
+            fast, slow = _past_weights(figures.slow_share, (figures.half_life, figures.slow_half_life), past, interval)
+            model = fast * figures.price_correlation + slow * figures.slow_price_correlation
+            observed = _past_correlation(scores, coefficients, series.log_prices, round(past / interval))
+            found[f"past_return_{past}d"] = (observed, model)
     return found

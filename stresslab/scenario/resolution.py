@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from dataclasses import asdict
 from typing import Any
-
-import numpy as np
 
 from stresslab.book.book import Book, Position
 from stresslab.book.configuration import Configuration
@@ -65,9 +64,8 @@ def _market(market: MarketSpecification) -> dict[str, Any]:
 
 
 def _funding(funding: FundingSpecification) -> dict[str, Any]:
-    figures = {key: value.tolist() if isinstance(value, np.ndarray) else value for key, value in vars(funding).items()}
     # JSON has no infinity: no cap is null.
-    return figures | {"cap": funding.cap if math.isfinite(funding.cap) else None}
+    return asdict(funding) | {"cap": funding.cap if math.isfinite(funding.cap) else None}
 
 
 def _book(book: Book) -> dict[str, Any]:
