@@ -286,7 +286,7 @@ def rate_diagnostics(
     Returns
     -------
     dict of str to (float, float)
-        Observed and model: ``mean``, ``deviation``, ``share_at_interest``, ``quantile_0.01`` ... and
+        Observed and model: ``mean``, ``deviation``, ``share_at_interest``, ``quantile_1_percent`` to ``_99_percent`` and
         ``autocorrelation_1``, ``_3``, ``_21`` of the rate (intervals); and, where prices are known,
         ``past_return_1d``, ``_7d``, ``_60d``: the correlation of the score with the return up to the settlement.
     """
@@ -307,7 +307,8 @@ def rate_diagnostics(
         "share_at_interest": (float(at_interest(known, interest).mean()), float(edges[1] - edges[0])),
     }
     for level in (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99):
-        found[f"quantile_{level}"] = (float(np.quantile(known, level)), float(rate_of(ndtri(np.array([level])))[0]))
+        model = float(rate_of(ndtri(np.array([level])))[0])
+        found[f"quantile_{round(100 * level)}_percent"] = (float(np.quantile(known, level)), model)
     for lag in (1, 3, 21):
         days = lag * interval
         latent = figures.autocorrelation(np.array(days))

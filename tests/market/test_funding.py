@@ -97,3 +97,54 @@ def test_funding_moves_the_barrier_to_the_settlement_that_uses_up_the_surplus():
     np.testing.assert_allclose(outcomes.profit[0], -4e-4, rtol=1e-4)
     without = simulate(question)
     assert without.liquidation_step.tolist() == [[22, 22]]
+
+
+def test_parts_and_own_draws_are_correlated_as_stated():
+    # One step from zero: fast and slow draws follow the price as stated and not each other; of two assets whose prices
+    # do not move together, only own draws agree: 0.36 (1 - 0.3^2) for the fast parts.
+    both = Premium(
+        PremiumLaw.normal(0.0, 1e-4), 1.0, 0.3, slow_share=0.5, slow_half_life=9.0, slow_price_correlation=0.6
+    )
+    question = scenario(
+        [position("a", 1.0), position("b", 1.0, asset="ETH")],
+        [configuration("only", ("a", (0,), 0.5), ("b", (1,), 0.5))],
+        volatilities={"BTC": 0.8, "ETH": 0.8},
+    )
+    specified = specification(premiums=(both, both), own_correlation=0.36)
+    process = funding.build(replace(question.market, funding=specified), 1.0)
+    assert process is not None
+    draw = np.random.default_rng(4).standard_normal((2, 40_000)).astype(np.float32)
+    deviation = np.float32(0.8 / np.sqrt(365.0))
+    ends = jnp.asarray(process.log_return + deviation * draw)
+    market = MarketStep(jnp.zeros_like(ends), ends, jnp.full((2, 1), deviation), jnp.eye(2))
+    keys = noise.stream_keys(7, funding.streams(["BTC", "ETH"]))
+    counter = noise.Counter(np.arange(40_000, dtype=np.uint32), np.uint32(5))  # type: ignore[arg-type]
+    fast, slow = (np.asarray(part) for part in process.step(process.init(40_000), market, keys, counter))  # type: ignore[arg-type]
+    # Standard errors of at most 1 / sqrt(40,000) = 0.005.
+    for expected, one, other in (
+        (0.3, fast[0], draw[0]),
+        (0.6, slow[0], draw[0]),
+        (0.0, fast[0], slow[0]),
+        (0.36 * 0.91, fast[0], fast[1]),
+        (0.0, fast[0], draw[1]),
+    ):
+        assert np.corrcoef(one, other)[0, 1] == pytest.approx(expected, abs=0.02)
+    # Half a fast departure is gone in a day, half a slow one in nine.
+    assert fast[0].std() == pytest.approx(np.sqrt(1 - 0.25), rel=0.02)
+    assert slow[0].std() == pytest.approx(np.sqrt(1 - 0.25 ** (1 / 9)), rel=0.02)
+
+
+def test_a_law_with_two_sides_by_hand():
+    # Straight from -4e-4 at -1 to 6e-4 at 1; beyond, 1e-4 u exp(0.2 u^2 / 2) below and 5e-4 u above.
+    law = PremiumLaw(-1.0, 1.0, -4e-4, 6e-4, 1e-4, 5e-4, low_tail=0.2)
+    process = built(specification(premiums=(Premium(law, 1.0),)))
+    scores = np.array([[-3.0, -1.0, 0.0, 0.5, 1.0, 3.0]], np.float32)
+    expected = [-4e-4 - 2e-4 * np.exp(0.4), -4e-4, 1e-4, 3.5e-4, 6e-4, 16e-4]
+    np.testing.assert_allclose(process.premium((jnp.asarray(scores),))[0], expected, rtol=1e-5, atol=1e-9)
+    np.testing.assert_allclose(law.premium(scores[0].astype(np.float64)), expected, rtol=1e-6)
+    # All between the two scores is at the interest.
+    assert (np.abs(np.asarray(process.rate((jnp.asarray(scores),)))[0] - 1e-4) < 1e-8).tolist() == [
+        False,
+        *[True] * 4,
+        False,
+    ]
