@@ -286,7 +286,8 @@ def rate_diagnostics(
     Returns
     -------
     dict of str to (float, float)
-        Observed and model: ``mean``, ``deviation``, ``share_at_interest``, ``quantile_1_percent`` to ``_99_percent`` and
+        Observed and model: ``mean``, ``deviation``, ``share_at_interest``, ``quantile_1_percent`` to
+        ``quantile_99_percent`` and
         ``autocorrelation_1``, ``_3``, ``_21`` of the rate (intervals); and, where prices are known,
         ``past_return_1d``, ``_7d``, ``_60d``: the correlation of the score with the return up to the settlement.
     """
