@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from stresslab.book.configurations import standard_configurations as standard_configurations
     from stresslab.book.reading import read_book as read_book
     from stresslab.calibration.files import calibrate_files as calibrate_files
+    from stresslab.calibration.funding_files import calibrate_funding_files as calibrate_funding_files
     from stresslab.documents.faults import InputError as InputError
     from stresslab.margin.collateral import multi_asset_account as multi_asset_account
     from stresslab.margin.explanation import explain as explain
@@ -54,6 +55,7 @@ _HOMES = MappingProxyType(
         "average_entry_price": "stresslab.venues.contracts",
         "bankruptcy_price": "stresslab.margin.rule_prices",
         "calibrate_files": "stresslab.calibration.files",
+        "calibrate_funding_files": "stresslab.calibration.funding_files",
         "explain": "stresslab.margin.explanation",
         "funding_payment": "stresslab.venues.rules.funding",
         "funding_rate": "stresslab.venues.rules.funding",
@@ -86,6 +88,7 @@ __all__ = [
     "average_entry_price",
     "bankruptcy_price",
     "calibrate_files",
+    "calibrate_funding_files",
     "explain",
     "funding_payment",
     "funding_rate",

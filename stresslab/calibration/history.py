@@ -116,9 +116,9 @@ def read_history(path: str | Path, asset: str | None = None) -> History:
         differ, or the bars lie on no grid that divides a day. Lines are those of the CSV (of a Parquet file: the row).
     """
     name = str(path)
-    content = _read_bytes(name)
+    content = read_bytes(name)
     frame = _frame(name, content)
-    asset = _asset_name(name, asset)
+    asset = asset_name(name, asset)
     lines = frame.index.to_numpy()
     faults: list[Fault] = []
     findings: list[Notice] = []
@@ -232,7 +232,8 @@ def cut(history: History, start: np.datetime64, end: np.datetime64) -> History:
     )
 
 
-def _read_bytes(name: str) -> bytes:
+def read_bytes(name: str) -> bytes:
+    """The content of a file; an `InputError` where it cannot be read."""
     try:
         return Path(name).read_bytes()
     except FileNotFoundError:
@@ -325,7 +326,8 @@ def _check_columns_once(name: str, columns: Sequence[str]) -> None:
         raise InputError([Fault(name, 1, 1, f"columns stand twice: {', '.join(twice)}", "keep one of each")])
 
 
-def _asset_name(name: str, asset: str | None) -> str:
+def asset_name(name: str, asset: str | None) -> str:
+    """The asset as it was given, else the file's name up to its first `_`; an `InputError` where it is no name."""
     candidate = Path(name).name.split("_")[0].split(".")[0] if asset is None else asset
     if not _ASSET.fullmatch(candidate) or name_problem(candidate) is not None:
         problem = f"{shown(candidate)} cannot be the name of an asset"

@@ -53,24 +53,24 @@ def calibration_toml(calibration: Calibration, name: str, note: str = "") -> str
     estimate, errors, assets = calibration.estimate, calibration.standard_errors, calibration.assets
     lines = [
         "schema = 1",
-        f"name = {_text(name)}",
-        f"model = {_text(calibration.model)}",
+        f"name = {toml_text(name)}",
+        f"model = {toml_text(calibration.model)}",
         f"as_of = {calibration.until}",
     ]
     lines += ["", "[parameters]"]
     lines += [f"{key} = {value:.3f}" for key, value in estimate.parameters.items()]
     for asset, volatility in zip(assets, estimate.volatilities, strict=True):
         lines += ["", f"[assets.{asset}]", f"volatility = {volatility:.4f}", "drift = 0.0"]
-    lines += ["", "[correlation]", f"assets = {_texts(assets)}", "matrix = ["]
+    lines += ["", "[correlation]", f"assets = {toml_texts(assets)}", "matrix = ["]
     lines += [f"  {_figures(row)}," for row in estimate.correlation]
     lines += ["]", "", "[history]"]
     if note:
-        lines.append(f"note = {_text(note)}")
+        lines.append(f"note = {toml_text(note)}")
     lines += [
         f"window = {{ since = {calibration.since}, until = {calibration.until} }}",
         f"days = {calibration.days}",
-        f"method = {_text(_method(calibration))}",
-        f"remarks = {_texts(calibration.remarks)}",
+        f"method = {toml_text(_method(calibration))}",
+        f"remarks = {toml_texts(calibration.remarks)}",
         f"smallest_eigenvalue = {estimate.repair.smallest_eigenvalue:.5f}",
         f"repair_distance = {estimate.repair.distance:.5f}",
         "",
@@ -86,8 +86,8 @@ def calibration_toml(calibration: Calibration, name: str, note: str = "") -> str
         lines += [
             "",
             f"[history.assets.{asset}]",
-            f"file = {_text(Path(history.path).name)}",
-            f"sha256 = {_text(history.sha256)}",
+            f"file = {toml_text(Path(history.path).name)}",
+            f"sha256 = {toml_text(history.sha256)}",
             f"bar_minutes = {history.interval / 60:g}",
             f"first_bar = {_time(window.times[0])}",
             f"last_bar = {_time(window.times[-1])}",
@@ -96,8 +96,8 @@ def calibration_toml(calibration: Calibration, name: str, note: str = "") -> str
             f"volatility_standard_error = {errors.volatilities[index]:.4f}",
             f"volatility_from_bars = {calibration.bar_volatilities[index]:.4f}",
             f"missing_bars = {sum(gap.bars for gap in window.gaps)}",
-            f"gaps = {_texts(_gap(gap) for gap in window.gaps)}",
-            f"findings_of_whole_file = {_texts(_finding(history))}",
+            f"gaps = {toml_texts(_gap(gap) for gap in window.gaps)}",
+            f"findings_of_whole_file = {toml_texts(_finding(history))}",
         ]
     return "\n".join(lines) + "\n"
 
@@ -123,13 +123,18 @@ def write_calibration(calibration: Calibration, path: str | Path, note: str = ""
     check_target(target)
     text = calibration_toml(calibration, target.stem, note)
     _check_readable(calibration, str(path), text)
+    write_checked(target, text)
+
+
+def write_checked(target: Path, text: str) -> None:
+    """Write a text whole or not at all; an `InputError` where the place does not let it."""
     aside = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         aside.write_text(text, encoding="utf-8")
         aside.replace(target)
     except OSError as error:
         problem = f"the file cannot be written: {error.strerror}"
-        raise InputError([Fault(str(path), 1, 1, problem, "choose another place")]) from None
+        raise InputError([Fault(str(target), 1, 1, problem, "choose another place")]) from None
     finally:
         with suppress(OSError):
             aside.unlink()
@@ -251,11 +256,13 @@ def _figures(row: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> str:
     return "[" + ", ".join(f"{value:.{CORRELATION_DECIMALS}f}" for value in row + 0.0) + "]"
 
 
-def _text(value: str) -> str:
+def toml_text(value: str) -> str:
+    """A string as TOML writes it."""
     # TOML's basic strings are JSON's, but for DEL; a name that is no valid Unicode keeps its readable part.
     readable = value.encode("utf-8", "replace").decode("utf-8")
     return json.dumps(readable, ensure_ascii=False).replace("\x7f", "\\u007F")
 
 
-def _texts(values: Iterable[str]) -> str:
-    return "[" + ", ".join(_text(value) for value in values) + "]"
+def toml_texts(values: Iterable[str]) -> str:
+    """An array of strings as TOML writes it."""
+    return "[" + ", ".join(toml_text(value) for value in values) + "]"

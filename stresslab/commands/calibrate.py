@@ -10,29 +10,56 @@ _DAY = click.DateTime(["%Y-%m-%d"])
 
 
 @click.command()
-@click.argument("histories", nargs=-1, required=True, metavar="[ASSET=]HISTORY...")
-@click.option("--model", required=True, metavar="NAME", help="The market model to fit, such as student_t.")
+@click.argument("histories", nargs=-1, metavar="[ASSET=]HISTORY...")
+@click.option("--model", metavar="NAME", help="The market model to fit, such as student_t.")
+@click.option(
+    "--funding",
+    multiple=True,
+    metavar="[ASSET=]FILE",
+    help="Fit funding instead: rates of one asset, once for each; HISTORY then gives the prices that premiums follow.",
+)
+@click.option("--interest-rate", type=float, metavar="RATE", help="With --funding: of one interval, default 0.0001.")
+@click.option("--clamp", type=float, metavar="RATE", help="With --funding: of one interval, default 0.0005.")
 @click.option("--out", required=True, metavar="FILE", help="The calibration to write, ending in .toml.")
 @click.option("--since", type=_DAY, metavar="DAY", help="First day to use, as 2021-07-01.")
 @click.option("--until", type=_DAY, metavar="DAY", help="Last day to use; by default all days that every history has.")
 @click.option("--note", default="", metavar="TEXT", help="Kept in the file: why these histories and these days.")
 def command(
     histories: tuple[str, ...],
-    model: str,
+    model: str | None,
+    funding: tuple[str, ...],
+    interest_rate: float | None,
+    clamp: float | None,
     out: str,
     since: dt.datetime | None,
     until: dt.datetime | None,
     note: str,
 ) -> None:
-    """Fit a market model to histories of bars, one file an asset.
+    """Fit a market model to histories of bars, one file an asset; or premiums to histories of funding rates.
 
     A history is CSV or Parquet with the columns ts (UTC) or open_time (milliseconds, as Binance exports it), open,
-    high, low and close. Its asset is the file's name up to the first `_`, or what stands before `=`. Gaps and
-    duplicates are reported and never filled.
+    high, low and close; one of funding has ts or fundingTime, and rate or fundingRate. Its asset is the file's name up
+    to the first `_`, or what stands before `=`. Gaps and duplicates are reported and never filled.
     """
-    from stresslab.calibration.files import calibrate_files
-    from stresslab.calibration.writing import calibration_summary
+    first, last = (None if day is None else day.date() for day in (since, until))
+    if funding:
+        if model is not None:
+            raise click.UsageError("--funding and --model each write a calibration of their own: give one of them.")
+        from stresslab.calibration.funding_files import calibrate_funding_files
 
-    days = {name: None if day is None else day.date() for name, day in (("since", since), ("until", until))}
-    click.echo(calibration_summary(calibrate_files(histories, model, out, note=note, **days)).rstrip())
+        rule = {"interest_rate": interest_rate, "clamp": clamp}
+        stated = {key: value for key, value in rule.items() if value is not None}
+        summary = calibrate_funding_files(funding, histories, out, since=first, until=last, note=note, **stated)
+    else:
+        if interest_rate is not None or clamp is not None:
+            raise click.UsageError("--interest-rate and --clamp belong to --funding.")
+        if not histories:
+            raise click.UsageError("Missing argument '[ASSET=]HISTORY...'.")
+        if model is None:
+            raise click.UsageError("Missing option '--model'.")
+        from stresslab.calibration.files import calibrate_files
+        from stresslab.calibration.writing import calibration_summary
+
+        summary = calibration_summary(calibrate_files(histories, model, out, since=first, until=last, note=note))
+    click.echo(summary.rstrip())
     click.echo(f"written: {out}")

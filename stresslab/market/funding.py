@@ -1,17 +1,20 @@
-"""Funding on the path: a premium that reverts to its mean and moves with the price, and the rate it makes (M10, M46).
+"""Funding on the path: premiums that revert and move with the price, and the rate they make (M10, M46).
 
-The premium of an asset is stepped with the market. At the hours of settlement the interval's rate follows from it:
+The score behind an asset's premium is stepped with the market: a fast part and, where it has one, a slow part that
+keeps what past returns did to it. At the hours of settlement the interval's rate follows from the premium:
 ``premium + clamp(interest - premium)``, held within the venue's cap. Longs pay a positive rate.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from stresslab.market.premium import Premium
 
 if TYPE_CHECKING:
     from jax import Array
@@ -19,6 +22,9 @@ if TYPE_CHECKING:
     from stresslab.market.noise import Counter
     from stresslab.market.process import MarketStep
     from stresslab.market.specification import MarketSpecification
+
+# The draws that all premiums share; no asset's name holds a blank.
+_SHARED_STREAM = "funding of all"
 
 
 @dataclass(frozen=True)
@@ -32,31 +38,69 @@ class FundingSpecification:
     interest_rate, clamp, cap : float
         Of one interval: the interest, the most by which the rate leaves the premium towards it, and the largest
         absolute rate (infinite where the venue has none).
-    premium_means, premium_deviations : numpy.ndarray
-        Mean and standard deviation of the premium in the long run, as a rate of one interval, [asset].
-    premium_half_lives : numpy.ndarray
-        Days in which half of a departure from the mean is gone, [asset], positive.
-    price_correlations : numpy.ndarray
-        Correlation of the premium's draw with the price's of the same step, [asset], -1 to 1.
+    premiums : tuple of Premium
+        By asset.
+    own_correlation : float
+        Correlation of any two assets' own draws, those that are not the price's, 0 to 1.
     """
 
     interval: float
     interest_rate: float
     clamp: float
     cap: float
-    premium_means: NDArray[np.float64]
-    premium_deviations: NDArray[np.float64]
-    premium_half_lives: NDArray[np.float64]
-    price_correlations: NDArray[np.float64]
+    premiums: tuple[Premium, ...]
+    own_correlation: float = 0.0
 
 
-class Funding(NamedTuple):
-    """``p' = mean + (p - mean) decay + scale z`` with z correlated with the price's draw.
+class Part(NamedTuple):
+    """A reverting part of the scores: ``x' = x decay + scale (price . shared + own draws)``, of variance 1.
 
     Parameters
     ----------
-    mean, decay, scale, correlation : jax.Array
-        Of the premium, a step, [asset, 1].
+    weight : jax.Array
+        With which it enters the score, [asset, 1].
+    decay, scale : jax.Array
+        Of a step, [asset, 1].
+    price : jax.Array
+        Correlation with the price's draw, [asset, 1].
+    first, second : jax.Array
+        Loadings on the two own draws, [asset, 1].
+    """
+
+    weight: Array
+    decay: Array
+    scale: Array
+    price: Array
+    first: Array
+    second: Array
+
+
+class Law(NamedTuple):
+    """Figures of `PremiumLaw` as arrays, [asset, 1], with the slope between its scores."""
+
+    low_score: Array
+    high_score: Array
+    premium: Array
+    slope: Array
+    low_scale: Array
+    high_scale: Array
+    low_tail: Array
+    high_tail: Array
+
+
+class Funding(NamedTuple):
+    """Scores of premiums and the rates they make.
+
+    Parameters
+    ----------
+    fast : Part
+        The part that every premium has.
+    slow : Part or None
+        None where no asset has one.
+    law : Law
+        From score to premium.
+    shared_weight, own_weight : jax.Array
+        Of the draws that all assets share and of the asset's own, scalars whose squares add up to 1.
     log_return : jax.Array
         Mean log return of a step, [asset, 1]: what a price does beyond it is its draw.
     interest_rate, clamp, cap : jax.Array
@@ -65,46 +109,85 @@ class Funding(NamedTuple):
         Steps between two settlements, int32 scalar.
     """
 
-    mean: Array
-    decay: Array
-    scale: Array
-    correlation: Array
+    fast: Part
+    slow: Part | None
+    law: Law
+    shared_weight: Array
+    own_weight: Array
     log_return: Array
     interest_rate: Array
     clamp: Array
     cap: Array
     interval: Array
 
-    def init(self, paths: int) -> Array:
-        """The premium today: its mean, [asset, path]."""
+    def init(self, paths: int) -> tuple[Array, ...]:
+        """The parts of the scores today, all 0, each [asset, path]: every premium starts at its median."""
         import jax.numpy as jnp
 
-        return jnp.broadcast_to(self.mean, (self.mean.shape[0], paths))
+        zero = jnp.zeros((self.fast.decay.shape[0], paths), jnp.float32)
+        return (zero,) if self.slow is None else (zero, zero)
 
-    def step(self, premium: Array, market: MarketStep, keys: Array, counter: Counter) -> Array:
-        """Premium after a step of the market, [asset, path]."""
+    def step(self, state: tuple[Array, ...], market: MarketStep, keys: Array, counter: Counter) -> tuple[Array, ...]:
+        """The parts after a step of the market, each [asset, path]; `keys` are those of `streams`."""
         import jax.numpy as jnp
 
         from stresslab.market import noise
 
-        own = noise.normal(noise.words(keys, counter)[0])
+        def own(word: Array) -> Array:
+            draws = noise.normal(word)
+            return self.own_weight * draws[:-1] + self.shared_weight * draws[-1:]
+
+        words = noise.words(keys, counter)
         surprise = market.log_price - market.start_log_price - self.log_return
         moves = market.deviation > 0.0
-        shared = jnp.where(moves, surprise / jnp.where(moves, market.deviation, 1.0), 0.0)
-        draw = self.correlation * shared + jnp.sqrt(1.0 - self.correlation**2) * own
-        return self.mean + (premium - self.mean) * self.decay + self.scale * draw
+        price = jnp.where(moves, surprise / jnp.where(moves, market.deviation, 1.0), 0.0)
+        first = own(words[0])
+        fast = state[0] * self.fast.decay + self.fast.scale * (self.fast.price * price + self.fast.first * first)
+        if self.slow is None:
+            return (fast,)
+        draw = self.slow.price * price + self.slow.first * first + self.slow.second * own(words[1])
+        return fast, state[1] * self.slow.decay + self.slow.scale * draw
 
-    def rate(self, premium: Array) -> Array:
+    def premium(self, state: tuple[Array, ...]) -> Array:
+        """Premium of an interval, [asset, path]."""
+        import jax.numpy as jnp
+
+        score = self.fast.weight * state[0]
+        if self.slow is not None:
+            score = score + self.slow.weight * state[1]
+        law = self.law
+        below, above = jnp.maximum(law.low_score - score, 0.0), jnp.maximum(score - law.high_score, 0.0)
+        middle = law.premium + law.slope * (jnp.clip(score, law.low_score, law.high_score) - law.low_score)
+        low = law.low_scale * below * jnp.exp(0.5 * law.low_tail * below * below)
+        return middle + law.high_scale * above * jnp.exp(0.5 * law.high_tail * above * above) - low
+
+    def rate(self, state: tuple[Array, ...]) -> Array:
         """Rate of an interval, [asset, path]; a long pays it on its notional at the mark."""
         import jax.numpy as jnp
 
+        premium = self.premium(state)
         rate = premium + jnp.clip(self.interest_rate - premium, -self.clamp, self.clamp)
         return jnp.clip(rate, -self.cap, self.cap)
 
 
+def own_loadings(fast: float, slow: float) -> tuple[float, float, float]:
+    """Loadings of the fast part's draw on the first own draw, and of the slow part's on the first and the second.
+
+    They make both draws standard normal and uncorrelated with each other, whatever the price gives to both.
+
+    Parameters
+    ----------
+    fast, slow : float
+        Correlations with the price's draw, the squares adding up to at most 1.
+    """
+    first = np.sqrt(1.0 - fast * fast)
+    across = 0.0 if first == 0.0 else -fast * slow / first
+    return float(first), float(across), float(np.sqrt(max(0.0, 1.0 - slow * slow - across * across)))
+
+
 def streams(assets: Sequence[str]) -> tuple[str, ...]:
-    """Names of the streams of the premium's own draws."""
-    return tuple(f"funding:{asset}" for asset in assets)
+    """Names of the streams of the premiums' own draws; the last one is shared by all."""
+    return (*(f"funding:{asset}" for asset in assets), _SHARED_STREAM)
 
 
 def build(market: MarketSpecification, step: float) -> Funding | None:
@@ -120,17 +203,58 @@ def build(market: MarketSpecification, step: float) -> Funding | None:
     funding = market.funding
     if funding is None:
         return None
-    decay = 0.5 ** (step / funding.premium_half_lives)
 
-    def column(values: NDArray[np.float64]) -> NDArray[np.float32]:
-        return np.asarray(values[:, None], np.float32)
+    def column(value: Callable[[Premium], float]) -> NDArray[np.float32]:
+        return np.array([[value(premium)] for premium in funding.premiums], np.float32)
 
+    def part(
+        weight: Callable[[Premium], float],
+        half_life: Callable[[Premium], float],
+        price: Callable[[Premium], float],
+        loading: Callable[[tuple[float, float, float]], tuple[float, float]],
+    ) -> Part:
+        def loadings(premium: Premium) -> tuple[float, float]:
+            return loading(own_loadings(premium.price_correlation, premium.slow_price_correlation))
+
+        return Part(
+            weight=column(weight),  # type: ignore[arg-type]
+            decay=column(lambda premium: 0.5 ** (step / half_life(premium))),  # type: ignore[arg-type]
+            scale=column(lambda premium: np.sqrt(1.0 - 0.25 ** (step / half_life(premium)))),  # type: ignore[arg-type]
+            price=column(price),  # type: ignore[arg-type]
+            first=column(lambda premium: loadings(premium)[0]),  # type: ignore[arg-type]
+            second=column(lambda premium: loadings(premium)[1]),  # type: ignore[arg-type]
+        )
+
+    slow = None
+    if any(premium.slow_share > 0.0 for premium in funding.premiums):
+        slow = part(
+            lambda premium: np.sqrt(premium.slow_share),
+            lambda premium: premium.slow_half_life,
+            lambda premium: premium.slow_price_correlation,
+            lambda loadings: (loadings[1], loadings[2]),
+        )
+    log_return = (market.drifts - 0.5 * market.volatilities**2) * step / 365.0
     return Funding(
-        mean=column(funding.premium_means),  # type: ignore[arg-type]
-        decay=column(decay),  # type: ignore[arg-type]
-        scale=column(funding.premium_deviations * np.sqrt(1.0 - decay**2)),  # type: ignore[arg-type]
-        correlation=column(funding.price_correlations),  # type: ignore[arg-type]
-        log_return=column((market.drifts - 0.5 * market.volatilities**2) * step / 365.0),  # type: ignore[arg-type]
+        fast=part(
+            lambda premium: np.sqrt(1.0 - premium.slow_share),
+            lambda premium: premium.half_life,
+            lambda premium: premium.price_correlation,
+            lambda loadings: (loadings[0], 0.0),
+        ),
+        slow=slow,
+        law=Law(
+            low_score=column(lambda premium: premium.law.low_score),  # type: ignore[arg-type]
+            high_score=column(lambda premium: premium.law.high_score),  # type: ignore[arg-type]
+            premium=column(lambda premium: premium.law.low_premium),  # type: ignore[arg-type]
+            slope=column(lambda premium: premium.law.slope),  # type: ignore[arg-type]
+            low_scale=column(lambda premium: premium.law.low_scale),  # type: ignore[arg-type]
+            high_scale=column(lambda premium: premium.law.high_scale),  # type: ignore[arg-type]
+            low_tail=column(lambda premium: premium.law.low_tail),  # type: ignore[arg-type]
+            high_tail=column(lambda premium: premium.law.high_tail),  # type: ignore[arg-type]
+        ),
+        shared_weight=np.float32(np.sqrt(funding.own_correlation)),  # type: ignore[arg-type]
+        own_weight=np.float32(np.sqrt(1.0 - funding.own_correlation)),  # type: ignore[arg-type]
+        log_return=np.asarray(log_return[:, None], np.float32),  # type: ignore[arg-type]
         interest_rate=np.float32(funding.interest_rate),  # type: ignore[arg-type]
         clamp=np.float32(funding.clamp),  # type: ignore[arg-type]
         cap=np.float32(funding.cap),  # type: ignore[arg-type]

@@ -118,7 +118,7 @@ def _funding(review: Review) -> Limitation:
     return Limitation(
         "Funding follows a model",
         f"Funding is settled every {24 * funding['interval']:g} h out of each pool's collateral, at a rate whose "
-        "premium reverts to its mean and starts there.",
+        "premium reverts to its mean and starts at its median, whatever it is today.",
         "Understates risk where premiums stay extreme for longer than the model's half-life.",
     )
 

@@ -121,10 +121,10 @@ def scenario_from(
         marked = replace(draft.book, positions=positions)
         check_policies(document, policies, read, marked, lambda *held: _surplus(*held)[0], findings)
     specification = complete_market(market, starts, findings) if starts else None
-    funding_at = (*market.at, "funding")
+    funding_at, funding_text = (*market.at, "funding"), None
     if document.at(funding_at) is not None and starts and grid is not None:
         interval = None if draft.book is None else draft.book.venue.funding_interval
-        funding = read_funding(document, funding_at, list(starts), interval, grid.step, findings)
+        funding, funding_text = read_funding(document, funding_at, list(starts), interval, grid.step, findings)
         specification = None if specification is None else replace(specification, funding=funding)
     if not document.sound or len(findings.faults) > before or head is None or grid is None:
         return None
@@ -136,6 +136,8 @@ def scenario_from(
     documents = {"scenario": document.text, "book": draft.document.text, "venue": book.venue.text}
     if market.calibration is not None:
         documents["calibration"] = market.calibration.text
+    if funding_text is not None:
+        documents["funding"] = funding_text
     return Scenario(
         name=head.name,
         book=book,

@@ -6,10 +6,8 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import asdict, fields, is_dataclass
 from typing import Any
-
-import numpy as np
 
 from stresslab.book.book import Book, Position
 from stresslab.book.configuration import Configuration
@@ -81,9 +79,8 @@ def _market(market: MarketSpecification) -> dict[str, Any]:
 
 
 def _funding(funding: FundingSpecification) -> dict[str, Any]:
-    figures = {key: value.tolist() if isinstance(value, np.ndarray) else value for key, value in vars(funding).items()}
     # JSON has no infinity: no cap is null.
-    return figures | {"cap": funding.cap if math.isfinite(funding.cap) else None}
+    return asdict(funding) | {"cap": funding.cap if math.isfinite(funding.cap) else None}
 
 
 def _book(book: Book) -> dict[str, Any]:

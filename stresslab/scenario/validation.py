@@ -11,6 +11,7 @@ from stresslab.documents.findings import Findings
 from stresslab.documents.kinds import kind_of
 from stresslab.documents.reading import open_document
 from stresslab.market.calibration_file import calibration_from
+from stresslab.market.funding_file import funding_calibration_from
 from stresslab.scenario.reading import scenario_from
 from stresslab.venues.reading import pack_from
 
@@ -42,6 +43,8 @@ def validate_files(paths: Iterable[str | Path]) -> tuple[tuple[Fault, ...], tupl
             pack_from(document, findings)
         elif kind == "calibration":
             calibration_from(document, findings)
+        elif kind == "funding":
+            funding_calibration_from(document, findings)
         else:
             problem = "no key of this file tells what it is"
             remedy = (

@@ -14,6 +14,7 @@ from statistics import NormalDist
 from stresslab.book.configuration import Configuration
 from stresslab.book.policies import TopUp
 from stresslab.margin.ledger_lines import LINES
+from stresslab.market.premium import PremiumLaw
 from stresslab.scenario.scenario import Scenario
 from tests.oracles.twin import Pool, Step, highest, lowest, marginal_rate, requirement, uniforms
 
@@ -29,29 +30,59 @@ class AccountResult:
     distance: float = math.inf
 
 
+def premium_of(law: PremiumLaw, score: float) -> float:
+    """The premium of a score: straight between two scores, a side of its own beyond each."""
+    if score < law.low_score:
+        beyond = law.low_score - score
+        return law.low_premium - law.low_scale * beyond * math.exp(law.low_tail * beyond**2 / 2)
+    if score > law.high_score:
+        beyond = score - law.high_score
+        return law.high_premium + law.high_scale * beyond * math.exp(law.high_tail * beyond**2 / 2)
+    if law.high_score == law.low_score:
+        return law.low_premium
+    part = (score - law.low_score) / (law.high_score - law.low_score)
+    return law.low_premium + part * (law.high_premium - law.low_premium)
+
+
 def funding_rates(scenario: Scenario, steps: Sequence[Step], path: int) -> list[list[float] | None]:
     """Rate of every asset at the end of each step; None where nothing settles."""
     funding, market = scenario.market.funding, scenario.market
     if funding is None:
         return [None] * len(steps)
-    premium = [float(mean) for mean in funding.premium_means]
+    fast, slow = ([0.0] * len(market.assets) for _ in range(2))
     rates: list[list[float] | None] = []
     every = round(funding.interval / scenario.step)
     for index, step in enumerate(steps):
+        common = uniforms(scenario.seed, "funding of all", path, index)
         for asset, name in enumerate(market.assets):
-            own = NormalDist().inv_cdf(uniforms(scenario.seed, f"funding:{name}", path, index)[0])
+            premium = funding.premiums[asset]
+            alone = uniforms(scenario.seed, f"funding:{name}", path, index)
+            first, second = (
+                math.sqrt(funding.own_correlation) * NormalDist().inv_cdf(shared)
+                + math.sqrt(1.0 - funding.own_correlation) * NormalDist().inv_cdf(own)
+                for shared, own in zip(common, alone, strict=True)
+            )
             trend = (float(market.drifts[asset]) - 0.5 * float(market.volatilities[asset]) ** 2) * scenario.step / 365
-            shared = (step.end[asset] - step.start[asset] - trend) / math.sqrt(step.covariance[asset][asset])
-            weight = float(funding.price_correlations[asset])
-            keep = math.exp(-math.log(2.0) * scenario.step / float(funding.premium_half_lives[asset]))
-            draw = weight * shared + math.sqrt(1.0 - weight * weight) * own
-            mean, deviation = float(funding.premium_means[asset]), float(funding.premium_deviations[asset])
-            premium[asset] = mean + (premium[asset] - mean) * keep + deviation * math.sqrt(1.0 - keep * keep) * draw
+            price = (step.end[asset] - step.start[asset] - trend) / math.sqrt(step.covariance[asset][asset])
+            # Rows of a Cholesky factor: the price's draw, then the fast part's, then the slow part's.
+            a, b = premium.price_correlation, premium.slow_price_correlation
+            across = -a * b / math.sqrt(1.0 - a * a)
+            draws = (
+                a * price + math.sqrt(1.0 - a * a) * first,
+                b * price + across * first + math.sqrt(1.0 - b * b - across * across) * second,
+            )
+            for state, draw, half_life in zip(
+                (fast, slow), draws, (premium.half_life, premium.slow_half_life), strict=True
+            ):
+                keep = math.exp(-math.log(2.0) * scenario.step / half_life)
+                state[asset] = state[asset] * keep + math.sqrt(1.0 - keep * keep) * draw
         if (index + 1) % every:
             rates.append(None)
             continue
         row = []
-        for value in premium:
+        for premium, quick, lasting in zip(funding.premiums, fast, slow, strict=True):
+            score = math.sqrt(1.0 - premium.slow_share) * quick + math.sqrt(premium.slow_share) * lasting
+            value = premium_of(premium.law, score)
             toward = min(max(funding.interest_rate - value, -funding.clamp), funding.clamp)
             row.append(min(max(value + toward, -funding.cap), funding.cap))
         rates.append(row)

@@ -10,12 +10,28 @@ import pytest
 from stresslab.book.policies import TopUp
 from stresslab.margin.ledger_lines import LINES
 from stresslab.market.funding import FundingSpecification
+from stresslab.market.premium import Premium, PremiumLaw
 from stresslab.scenario.scenario import Scenario
 from stresslab.simulation.run import simulate
 from tests.margin.test_account_engine import TOLERANCE, value_of
 from tests.oracles.account_twin import funding_rates, run_account
 from tests.oracles.test_twin import random_scenario
 from tests.oracles.twin import market_path
+
+
+def premiums(count: int, deviation: float) -> list[Premium]:
+    """Premiums of every kind: the first normal and fast alone, the others with two sides and a slow part."""
+    found = []
+    for index, (mean, price) in enumerate(
+        zip(np.linspace(0.0, 0.002, count).tolist(), np.linspace(0.3, -0.4, count).tolist(), strict=True)
+    ):
+        law = PremiumLaw.normal(mean, deviation)
+        if index:
+            low, high = mean - deviation / 2, mean + deviation / 2
+            law = PremiumLaw(-0.5, 0.4, low, high, deviation, 1.5 * deviation, low_tail=0.1, high_tail=0.2)
+        slow = 0.3 * (index > 0)
+        found.append(Premium(law, 0.7, price, slow_share=slow, slow_half_life=4.0, slow_price_correlation=2 * slow))
+    return found
 
 
 def funded(question: Scenario, *, deviation: float = 0.004, interval_steps: int = 2) -> Scenario:
@@ -26,10 +42,8 @@ def funded(question: Scenario, *, deviation: float = 0.004, interval_steps: int 
         interest_rate=0.0001,
         clamp=0.0005,
         cap=0.006,
-        premium_means=np.linspace(0.0, 0.002, count),
-        premium_deviations=np.full(count, deviation),
-        premium_half_lives=np.full(count, 0.7),
-        price_correlations=np.linspace(0.3, -0.4, count),
+        premiums=tuple(premiums(count, deviation)),
+        own_correlation=0.6,
     )
     return replace(question, market=replace(question.market, funding=funding))
 
