@@ -16,6 +16,8 @@ from stresslab.market.process import MarketStep
 
 # A step's range halved this often is below the rounding of a log price.
 _HALVINGS = 24
+# Tangents of pools that are not crossed may lead anywhere; sums over pools need every one of them finite.
+_LEAST_RATIO = 1e-6
 
 
 class Inside(NamedTuple):
@@ -144,7 +146,8 @@ def crossing(
     def tangent(_: int, ratio: Array) -> Array:
         left, notional = surplus(ratio)
         slope = legs.pooled(legs.surplus_exposure(notional, held)) / ratio
-        return ratio - jnp.where(slope == 0.0, 0.0, left / jnp.where(slope == 0.0, 1.0, slope))
+        there = ratio - jnp.where(slope == 0.0, 0.0, left / jnp.where(slope == 0.0, 1.0, slope))
+        return jnp.clip(there, _LEAST_RATIO, 1.0 / _LEAST_RATIO)
 
     def halved(_: int, ends: tuple[Array, Array]) -> tuple[Array, Array]:
         middle = 0.5 * (ends[0] + ends[1])
