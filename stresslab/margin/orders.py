@@ -80,7 +80,7 @@ class Fill(NamedTuple):
     reached : jax.Array
         Whether there is one.
     log_price : jax.Array
-        Log of price over start price at which it is filled, unless it has a latency.
+        Log of price over start price at which it is filled, unless it has a latency; finite where there is none.
     slippage, fee_rate, latency : jax.Array
         As in `Order`.
     """
@@ -153,7 +153,7 @@ def reached(parameters: Parameters, start: Array, low: Array, high: Array) -> Fi
     is_long = side > 0.0
     here, worst, best = side * start, jnp.where(is_long, low, -high), jnp.where(is_long, high, -low)
     stopped, gained = worst <= stop.trigger, best >= profit.trigger
-    level = jnp.where(stopped, jnp.minimum(stop.level, here), jnp.maximum(profit.level, here))
+    level = jnp.where(stopped, jnp.minimum(stop.level, here), jnp.where(gained, jnp.maximum(profit.level, here), here))
 
     def chosen(name: str) -> Array:
         return jnp.where(stopped, getattr(stop, name), getattr(profit, name))
