@@ -212,16 +212,18 @@ def fill_at_end(
     works: Array | None,
     number: Array,
 ) -> Account:
-    """Fill at the mark, at the end of a step, orders whose latency is over and orders that a jump passed."""
+    """Fill at the end of a step, at the mark: orders whose latency is over, or passed by a jump; none in an outage."""
     share = account.share
     assert acting.orders is not None and share is not None, "orders come with sizes"
     end = rows_of(market.log_price, layout.leg_assets)
     open_legs = (share > 0.0) & rows_of(account.is_open, layout.pool_of_leg)
+    if works is not None:
+        open_legs = open_legs & works
     due = open_legs & (account.orders.due <= number)
     slippage, fee_rate, sent = account.orders.slippage, account.orders.fee_rate, account.orders
     if layout.bridge == "none":
         fill = orders.reached(acting.orders, end, end, end)
-        active = fill.reached & open_legs if works is None else fill.reached & open_legs & works
+        active = fill.reached & open_legs
         at_once = active & (fill.latency == 0)
         sent = orders.send(sent, fill, active, number)
         slippage, fee_rate = (
