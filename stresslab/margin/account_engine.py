@@ -37,7 +37,7 @@ from stresslab.margin.account_problem import AccountLayout, AccountParameters, S
 from stresslab.margin.account_state import NEVER, Account, Marked, by_account, legs_of, marked_at
 from stresslab.margin.branching import where_needed
 from stresslab.margin.closing import close_legs
-from stresslab.margin.crossings import Inside, several
+from stresslab.margin.crossings import Inside
 from stresslab.margin.ledger import add, post, start_ledger, start_sum
 from stresslab.margin.legs import rows_of
 from stresslab.margin.liquidation import test_at_mark
@@ -210,17 +210,9 @@ def _deleverage(
     def close() -> Account:
         closed, free = jnp.where(taken, share, 0.0), jnp.zeros_like(share)
         after = close_legs(layout, acting, account, closed, ratio, free, free, is_forced=False)
-        after = _with_deficit(layout, acting, after, market)
         return test_at_mark(layout, acting, after, market.log_price, layout.every_pool, number)
 
     return where_needed(taken.any(), close, account)
-
-
-def _with_deficit(layout: AccountLayout, acting: AccountParameters, account: Account, market: MarketStep) -> Account:
-    """The same with deficits as they are after positions changed."""
-    if not layout.several:
-        return account
-    return account._replace(deficit=several(layout, acting.positions, market, account.share).deficit())
 
 
 def _policies(
@@ -292,8 +284,7 @@ def _carry_out(
             part = jnp.zeros_like(share).at[section.legs].set(cut[pool_of_leg]) * legs.reducible
             ratio = rows_of(jnp.exp(market.log_price), layout.leg_assets)
             after = close_legs(layout, acting, before, part * share, ratio, slippage, fee_rate)
-            after = _with_deficit(layout, acting, after, market)
-            return test_at_mark(layout, acting, after, market.log_price, layout.every_pool, number)
+                return test_at_mark(layout, acting, after, market.log_price, layout.every_pool, number)
 
         account = where_needed((cut > 0.0).any(), close, before)
     return account

@@ -8,7 +8,7 @@ from jax import Array
 
 from stresslab.margin import orders
 from stresslab.margin.account_problem import AccountLayout, AccountParameters
-from stresslab.margin.account_state import Account, marked
+from stresslab.margin.account_state import Account, marked, marked_at
 from stresslab.margin.branching import where_needed
 from stresslab.margin.closing import close_legs, close_pools, put
 from stresslab.margin.crossings import Inside, crossing, several, worst_of_several, worst_of_single
@@ -45,6 +45,10 @@ def step(
         Number of the step.
     """
     draw = rows_of(pool_bridge, layout.streams)
+    if layout.several and layout.resizes:
+        # Reductions and orders at the end of the last step left less than was valued inside it.
+        before = marked_at(layout, acting.positions, layout.several, market.start_log_price, account.share).deficit
+        account = account._replace(deficit=before)
     if acting.orders is not None and layout.bridge != "none":
         account = _fill(layout, acting, account, market, inside, draw, works, number)
     account = _single(layout, acting, account, market, inside, number)
