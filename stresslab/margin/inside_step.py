@@ -107,9 +107,10 @@ def _several(
     after = over.deficit()
     if layout.bridge == "every_pool":
         worst = worst_of_several(over, account.deficit, after, draw)
-        # Where an order was filled on the way nothing is bridged, and the end of the step is all that is looked at.
-        worst = jnp.where(jnp.isnan(account.deficit), after, worst)
+        # Where an order was filled on the way nothing is bridged, and the pool is tested at the end of the step alone.
+        worst = jnp.where(jnp.isnan(account.deficit), -jnp.inf, worst)
         hit = without_surplus(layout, account, pools, worst)
+        stood = account.cash.value[here] > account.deficit
         required = jnp.maximum(account.required[here], worst - account.funding[here])
         account = account._replace(required=put(account.required, pools, required))
 
@@ -118,7 +119,9 @@ def _several(
             now = over.marked(ratio)
             if layout.reducing is None:
                 return close_pools(layout, acting, account, pools, hit, now.requirement, now, number)
-            return reduce_pools(layout, acting, account, pools, hit, ratio, now.requirement, now, number)
+            # A pool that had no surplus when the step began crosses nothing, and is worth what its marks say.
+            equity = jnp.where(stood, now.requirement, account.cash.value[here] + now.pnl)
+            return reduce_pools(layout, acting, account, pools, hit, ratio, equity, now, number)
 
         # Most steps of a block liquidate none, so what a liquidation leaves is worked out only when there is one.
         account = where_needed(hit.any(), close, account)
