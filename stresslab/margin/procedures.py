@@ -1,7 +1,7 @@
 """What a venue does first with a pool that it liquidates, inside a compiled program: how much of which leg it closes.
 
-Reductions follow each other while the pool has no surplus, in a step at most as many as the pause between two of them
-allows. Whatever the procedure says, nothing is left of a pool whose equity does not exceed zero.
+Reductions follow each other while the pool has no surplus, each time it is tested at most as many as the pause between
+two of them allows in a step. Whatever the procedure says, nothing is left of a pool whose equity does not exceed zero.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _MOST = 12
 # A leg of which less than this is left is closed whole.
 _REMNANT = 0.01
+# A step down ends this share below the floor of its tier: rounding must not leave it above.
+_BELOW_FLOOR = 1e-4
 
 
 @dataclass(frozen=True)
@@ -153,9 +155,8 @@ def _part_of_leg(reducing: Reducing, step: Array, standing: Standing) -> Array:
     if reducing.procedure == "steps":
         return jnp.broadcast_to(step, standing.measure.shape)
     if reducing.procedure == "tiers":
-        down = 1.0 - standing.floor / jnp.maximum(standing.measure, 1e-30)
-        # A step to a floor that rounding puts a hair away goes on to the next one, so the floor itself is passed.
-        return jnp.where(standing.measure > standing.full_from, jnp.maximum(down, 1e-3), 1.0)
+        down = 1.0 - (1.0 - _BELOW_FLOOR) * standing.floor / jnp.maximum(standing.measure, 1e-30)
+        return jnp.where(standing.measure > standing.full_from, down, 1.0)
     return jnp.ones_like(standing.measure)
 
 
