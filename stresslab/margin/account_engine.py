@@ -34,7 +34,7 @@ from jax import Array
 
 from stresslab.margin import events, inside_step, orders
 from stresslab.margin.account_problem import AccountLayout, AccountParameters, Section
-from stresslab.margin.account_state import NEVER, Account, Marked, by_account, legs_of, marked_at
+from stresslab.margin.account_state import NEVER, Account, Marked, by_account, legs_of, marked_at, pools_of
 from stresslab.margin.branching import where_needed
 from stresslab.margin.closing import close_legs
 from stresslab.margin.crossings import Inside
@@ -210,7 +210,8 @@ def _deleverage(
     def close() -> Account:
         closed, free = jnp.where(taken, share, 0.0), jnp.zeros_like(share)
         after = close_legs(layout, acting, account, closed, ratio, free, free, is_forced=False)
-        return test_at_mark(layout, acting, after, market.log_price, layout.every_pool, number)
+        touched = pools_of(layout, taken, layout.every_pool)
+        return test_at_mark(layout, acting, after, market.log_price, layout.every_pool, number, touched)
 
     return where_needed(taken.any(), close, account)
 
@@ -284,7 +285,8 @@ def _carry_out(
             part = jnp.zeros_like(share).at[section.legs].set(cut[pool_of_leg]) * legs.reducible
             ratio = rows_of(jnp.exp(market.log_price), layout.leg_assets)
             after = close_legs(layout, acting, before, part * share, ratio, slippage, fee_rate)
-                return test_at_mark(layout, acting, after, market.log_price, layout.every_pool, number)
+            touched = pools_of(layout, part > 0.0, layout.every_pool)
+            return test_at_mark(layout, acting, after, market.log_price, layout.every_pool, number, touched)
 
         account = where_needed((cut > 0.0).any(), close, before)
     return account

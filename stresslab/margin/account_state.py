@@ -156,3 +156,9 @@ def marked_at(
 def by_account(layout: AccountLayout, values: Array) -> Array:
     """Sums over the pools of each account, [account, path], from [pool, path]."""
     return jnp.stack([values[section.pools].sum(axis=0) for section in layout.sections])
+
+
+def pools_of(layout: AccountLayout, legs: Array, pools: tuple[int, ...]) -> Array:
+    """Whether any of its legs is true, for some pools, [pool, path]."""
+    rows = [legs[np.array(layout.pools[pool], np.int32)].any(axis=0) for pool in pools]
+    return jnp.stack(rows) if rows else jnp.zeros((0, legs.shape[1]), bool)

@@ -8,7 +8,7 @@ from jax import Array
 
 from stresslab.margin import orders
 from stresslab.margin.account_problem import AccountLayout, AccountParameters
-from stresslab.margin.account_state import Account, marked, marked_at
+from stresslab.margin.account_state import Account, marked, marked_at, pools_of
 from stresslab.margin.branching import where_needed
 from stresslab.margin.closing import close_legs, close_pools, put
 from stresslab.margin.crossings import Inside, crossing, several, worst_of_several, worst_of_single
@@ -155,7 +155,7 @@ def _fill(
         at_once = first & (fill.latency == 0)
         closed = jnp.where(at_once, share, 0.0)
         after = close_legs(layout, acting, account, closed, jnp.exp(fill.log_price), fill.slippage, fill.fee_rate)
-        touched = _pools_of(layout, at_once, layout.several)
+        touched = pools_of(layout, at_once, layout.several)
         return after._replace(
             orders=orders.send(account.orders, fill, first, number),
             # Not a number: the bridge of this pool is broken in this step.
@@ -163,12 +163,6 @@ def _fill(
         )
 
     return where_needed(active.any(), execute, account)
-
-
-def _pools_of(layout: AccountLayout, legs: Array, pools: tuple[int, ...]) -> Array:
-    """Whether any of its legs is true, for some pools, [pool, path]."""
-    rows = [legs[np.array(layout.pools[pool], np.int32)].any(axis=0) for pool in pools]
-    return jnp.stack(rows) if rows else jnp.zeros((0, legs.shape[1]), bool)
 
 
 def _before_liquidation(
@@ -242,6 +236,7 @@ def fill_at_end(
     def execute() -> Account:
         closed = jnp.where(due, share, 0.0)
         after = close_legs(layout, acting, account, closed, jnp.exp(end), slippage, fee_rate)
-        return test_at_mark(layout, acting, after, market.log_price, layout.every_pool, number)
+        touched = pools_of(layout, due, layout.every_pool)
+        return test_at_mark(layout, acting, after, market.log_price, layout.every_pool, number, touched)
 
     return where_needed(due.any(), execute, account)

@@ -42,16 +42,23 @@ def test_at_mark(
     log_price: Array,
     pools: tuple[int, ...],
     number: Array | np.int32,
+    among: Array | None = None,
 ) -> Account:
-    """Test pools at marks, log price over start price, [asset, path], and liquidate those without a surplus."""
+    """Test pools at marks, log price over start price, [asset, path], and liquidate those without a surplus.
+
+    Where a mask, [pool, path], is given, only pools that it marks are tested: whether anything happened on another path of
+    the block must not decide whether a pool on this one is tested.
+    """
     if not pools:
         return account
     here = np.array(pools, np.int32)
+    tested = None if among is None else among[here]
     ratio = rows_of(jnp.exp(log_price), assets_of(layout, pools))
 
     def at_mark(account: Account) -> tuple[Array, Array, Marked]:
         now = marked(layout, acting.positions, pools, ratio, account.share)
-        return without_surplus(layout, account, pools, now.deficit), account.cash.value[here] + now.pnl, now
+        hit = without_surplus(layout, account, pools, now.deficit)
+        return hit if tested is None else hit & tested, account.cash.value[here] + now.pnl, now
 
     hit, equity, now = at_mark(account)
     reducing = layout.reducing
