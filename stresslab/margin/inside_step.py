@@ -68,7 +68,7 @@ def _single(
         return account
     here = np.array(pools, np.int32)
     worst, reached = worst_of_single(layout, acting.positions, inside, account.share)
-    hit = without_surplus(layout, account, pools, worst)
+    hit = without_surplus(layout, acting, account, pools, worst)
     required = jnp.maximum(account.required[here], worst - account.funding[here])
     account = account._replace(required=put(account.required, pools, required))
     start = market.start_log_price[np.array([layout.leg_assets[layout.pools[pool][0]] for pool in pools], np.int32)]
@@ -109,7 +109,7 @@ def _several(
         worst = worst_of_several(over, account.deficit, after, draw)
         # Where an order was filled on the way nothing is bridged, and the pool is tested at the end of the step alone.
         worst = jnp.where(jnp.isnan(account.deficit), -jnp.inf, worst)
-        hit = without_surplus(layout, account, pools, worst)
+        hit = without_surplus(layout, acting, account, pools, worst)
         stood = account.cash.value[here] > account.deficit
         required = jnp.maximum(account.required[here], worst - account.funding[here])
         account = account._replace(required=put(account.required, pools, required))

@@ -11,7 +11,7 @@ from jax import Array, lax
 
 from stresslab.margin import procedures
 from stresslab.margin.account_problem import AccountLayout, AccountParameters
-from stresslab.margin.account_state import Account, Marked, assets_of, legs_of, marked, order_of
+from stresslab.margin.account_state import Account, Marked, assets_of, legs_of, marked, order_of, pools_of
 from stresslab.margin.branching import where_needed
 from stresslab.margin.closing import close_legs, close_pools
 from stresslab.margin.crossings import crossing
@@ -19,20 +19,30 @@ from stresslab.margin.legs import rows_of
 
 T = TypeVar("T")
 
+# Of the money that ever was in a pool.
+_NO_DEBT = 1e-6
+
 
 def _repeated(times: int, act: Callable[[Any, T], T], carry: T) -> T:
     result: T = lax.fori_loop(0, times, act, carry)
     return result
 
 
-def without_surplus(layout: AccountLayout, account: Account, pools: tuple[int, ...], deficit: Array) -> Array:
+def without_surplus(
+    layout: AccountLayout, acting: AccountParameters, account: Account, pools: tuple[int, ...], deficit: Array
+) -> Array:
     """Open pools whose surplus liquidates them, [pool, path], by their deficit."""
     here = np.array(pools, np.int32)
     cash = account.cash.value[here]
     spares = np.array([layout.spares_zero[pool] for pool in pools])[:, None]
     if spares.any():
         cash = jnp.where(spares, jnp.nextafter(cash, jnp.inf), cash)
-    return account.is_open[here] & (cash <= deficit)
+    hit = account.is_open[here] & (cash <= deficit)
+    if account.share is None:
+        return hit
+    # A pool whose positions are all closed is liquidated only if it owes money; what rounding leaves is no debt.
+    owes = cash < -_NO_DEBT * (acting.positions.collateral[here] + jnp.abs(account.transfers[here]))
+    return hit & (pools_of(layout, account.share > 0.0, pools) | owes)
 
 
 def test_at_mark(
@@ -57,7 +67,7 @@ def test_at_mark(
 
     def at_mark(account: Account) -> tuple[Array, Array, Marked]:
         now = marked(layout, acting.positions, pools, ratio, account.share)
-        hit = without_surplus(layout, account, pools, now.deficit)
+        hit = without_surplus(layout, acting, account, pools, now.deficit)
         return hit if tested is None else hit & tested, account.cash.value[here] + now.pnl, now
 
     hit, equity, now = at_mark(account)
@@ -103,7 +113,7 @@ def reduce_on_the_way(
             return marked(layout, acting.positions, pools, jnp.exp(log)[row_of_leg], account.share)
 
         cash = account.cash.value[here]
-        hit = without_surplus(layout, account, pools, value(reached).deficit)
+        hit = without_surplus(layout, acting, account, pools, value(reached).deficit)
         between = crossing(layout, acting.positions, pools, cash, at, reached, account.share)
         # Where the pool is below its requirement already, it is reduced where the price stands.
         at = jnp.where(hit & (cash > value(at).deficit), between, at)

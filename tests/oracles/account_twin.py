@@ -84,6 +84,9 @@ class AccountPool(Pool):
         return self.cash + self.profit(logs)
 
     def has_surplus(self, logs: Sequence[float]) -> bool:
+        if not any(self.shares):
+            # Nothing is held, so nothing is tested but whether money is owed.
+            return abs(self.cash) < 1e-9 * self.collateral or self.doubt.exceeds(self.cash, 0.0)
         return self.doubt.exceeds(self.cash, self.deficit(logs))
 
     def impact(self, leg: int, notional: float) -> float:
@@ -243,7 +246,7 @@ class AccountPool(Pool):
             return
         worst = self.bridged(step, index, path)
         self.required_most = max(self.required_most, worst - self.received)
-        if self.is_open and not self.doubt.exceeds(self.cash, worst):
+        if self.is_open and any(self.shares) and not self.doubt.exceeds(self.cash, worst):
             middle = self.middle(step)
             stood = self.has_surplus(step.start)
             self.liquidate(index + 1, self.required(middle) if stood else self.equity(middle), middle)
