@@ -7,8 +7,8 @@ The order of events inside a step is fixed:
    M14, M19).
 2. Stop-loss and take-profit orders that the step reaches are filled, if they come before the liquidation of their pool:
    on one price, if the pool still has a surplus at the price of the fill; on several, if the price comes to the order
-   sooner than the surplus to zero, each by the mean of its passage time (METHODS M15). A pool on several prices that
-   filled an order is tested again at the end of the step only.
+   sooner than the surplus to zero, each by the mean of its passage time (METHODS M15). A pool on one price is tested
+   again at the price of the fill, and goes on from there; one on several at the end of the step only.
 3. A pool whose surplus reached zero inside the step is liquidated there: at the price of the crossing if it is on one
    price, at the geometric middle of the step if it is on several.
 4. At the hours of funding every open pool pays or receives it, on the notional at the mark at the end of the step.

@@ -49,20 +49,27 @@ def step(
         # Reductions and orders at the end of the last step left less than was valued inside it.
         before = marked_at(layout, acting.positions, layout.several, market.start_log_price, account.share).deficit
         account = account._replace(deficit=before)
+    start = market.start_log_price[_asset_of_single(layout)]
     if acting.orders is not None and layout.bridge != "none":
-        account = _fill(layout, acting, account, market, inside, draw, works, number)
-    account = _single(layout, acting, account, market, inside, number)
+        account, start = _fill(layout, acting, account, market, inside, draw, works, number, start)
+    account = _single(layout, acting, account, inside, start, number)
     return _several(layout, acting, account, market, draw, number)
+
+
+def _asset_of_single(layout: AccountLayout) -> np.ndarray:
+    """Asset of each pool on one price."""
+    return np.array([layout.leg_assets[layout.pools[pool][0]] for pool in layout.alone + layout.together], np.int32)
 
 
 def _single(
     layout: AccountLayout,
     acting: AccountParameters,
     account: Account,
-    market: MarketStep,
     inside: Inside,
+    start: Array,
     number: Array,
 ) -> Account:
+    """Liquidate pools on one price, each on its way from a log price, [pool on one price, path], to its worst."""
     pools = layout.alone + layout.together
     if layout.bridge == "none" or not pools:
         return account
@@ -71,7 +78,6 @@ def _single(
     hit = without_surplus(layout, acting, account, pools, worst)
     required = jnp.maximum(account.required[here], worst - account.funding[here])
     account = account._replace(required=put(account.required, pools, required))
-    start = market.start_log_price[np.array([layout.leg_assets[layout.pools[pool][0]] for pool in pools], np.int32)]
     if layout.reducing is not None:
         before = account
         return where_needed(
@@ -140,8 +146,12 @@ def _fill(
     draw: Array,
     works: Array | None,
     number: Array,
-) -> Account:
-    """Fill the orders that the step reaches before it liquidates their pool."""
+    here: Array,
+) -> tuple[Account, Array]:
+    """Fill the orders that the step reaches before it liquidates their pool.
+
+    Also returned is from where pools on one price go on, [pool on one price, path]: `here`, or the price of the last fill.
+    """
     share = account.share
     assert acting.orders is not None and share is not None, "orders come with sizes"
     start, low, high = (rows_of(log, layout.leg_assets) for log in (market.start_log_price, *inside))
@@ -150,19 +160,49 @@ def _fill(
     if works is not None:
         active = active & works
 
-    def execute() -> Account:
+    def execute() -> tuple[Account, Array]:
         first = active & _before_liquidation(layout, acting, account, market, fill, draw)
         at_once = first & (fill.latency == 0)
         closed = jnp.where(at_once, share, 0.0)
         after = close_legs(layout, acting, account, closed, jnp.exp(fill.log_price), fill.slippage, fill.fee_rate)
         touched = pools_of(layout, at_once, layout.several)
-        return after._replace(
+        after = after._replace(
             orders=orders.send(account.orders, fill, first, number),
             # Not a number: the bridge of this pool is broken in this step.
             deficit=jnp.where(touched, jnp.nan, account.deficit),
         )
+        return _test_at_fills(layout, acting, after, at_once, fill.log_price, here, number)
 
-    return where_needed(active.any(), execute, account)
+    return where_needed(active.any(), execute, (account, here))
+
+
+def _test_at_fills(
+    layout: AccountLayout,
+    acting: AccountParameters,
+    account: Account,
+    filled: Array,
+    log_price: Array,
+    here: Array,
+    number: Array,
+) -> tuple[Account, Array]:
+    """Test pools on one price where their orders were filled, [leg, path]: the fill cost money."""
+    every = layout.alone + layout.together
+    for place in range(max((len(layout.pools[pool]) for pool in every), default=0)):
+        rows = [row for row, pool in enumerate(every) if place < len(layout.pools[pool])]
+        pools = tuple(every[row] for row in rows)
+        legs = np.array([layout.pools[pool][place] for pool in pools], np.int32)
+        row_of_leg = np.array([row for row, pool in enumerate(pools) for _ in layout.pools[pool]], np.int32)
+        ratio = jnp.exp(log_price[legs])[row_of_leg]
+        now = marked(layout, acting.positions, pools, ratio, account.share)
+        hit = filled[legs] & without_surplus(layout, acting, account, pools, now.deficit)
+        equity = account.cash.value[np.array(pools, np.int32)] + now.pnl
+        if layout.reducing is None:
+            account = close_pools(layout, acting, account, pools, hit, equity, now, number)
+        else:
+            account = reduce_pools(layout, acting, account, pools, hit, ratio, equity, now, number)
+        own = np.array(rows, np.int32)
+        here = here.at[own].set(jnp.where(filled[legs], log_price[legs], here[own]))
+    return account, here
 
 
 def _before_liquidation(
