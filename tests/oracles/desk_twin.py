@@ -207,7 +207,8 @@ class Desk:
 
     def _below(self, pool: AccountPool, logs: Sequence[float], ratio: float, extra: float = 0.0) -> bool:
         required = pool.required(logs)
-        if required == 0.0 and pool.cash + extra == 0.0:
+        if required == 0.0:
+            # Where nothing is held there is no margin ratio.
             return False
         return self.doubt.exceeds(ratio * required, pool.equity(logs) + extra)
 
@@ -249,6 +250,7 @@ class Desk:
         amounts = [0.0] * len(self.pools)
         for place, pool in enumerate(self.pools):
             rich = pool.is_open and self.taken[place] < policy.cap and self.sweep_due[place] is None
+            rich = rich and (any(pool.shares) or abs(pool.cash) > 1e-9 * pool.collateral)
             if rich and self.doubt.exceeds(pool.equity(logs), policy.trigger * pool.required(logs)):
                 self.sweep_due[place] = number + steps_of(policy.delay, self.scenario)
             due = self.sweep_due[place]

@@ -40,7 +40,7 @@ class Acting(NamedTuple):
 
     def act(self, state: State, sight: Sight) -> tuple[State, Action]:
         """Note the alerts of a step: at its end, of pools that are open then."""
-        low = sight.is_open & (sight.equity < self.levels * sight.requirement)
+        low = sight.has_ratio & (sight.equity < self.levels * sight.requirement)
         return State(jnp.where(low, jnp.minimum(state.first, sight.number), state.first)), Action()
 
 

@@ -53,7 +53,7 @@ class Acting(NamedTuple):
 
     def act(self, state: State, sight: Sight) -> tuple[State, Action]:
         """Do at the end of a step what the module's text says."""
-        low = sight.is_open & (sight.equity < self.trigger * sight.requirement) & (state.due == _NONE)
+        low = sight.has_ratio & (sight.equity < self.trigger * sight.requirement) & (state.due == _NONE)
         raised, acts = alarm.ring(self.alarm, state.alarm, low, sight)
         due = jnp.where(acts, sight.number + self.latency, state.due)
         now = sight.able(due <= sight.number)

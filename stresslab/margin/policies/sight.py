@@ -38,6 +38,11 @@ class Sight(NamedTuple):
     requirement: Array
     leg_notional: Array
 
+    @property
+    def has_ratio(self) -> Array:
+        """Whether a pool has a margin ratio, [pool, path]: it is open, and something is held in it."""
+        return self.is_open & (self.requirement > 0.0)
+
     def able(self, wanted: Array) -> Array:
         """Where something is wanted, [pool, path], and the desk's tools work."""
         return wanted if self.works is None else wanted & self.works

@@ -78,7 +78,7 @@ class Acting(NamedTuple):
         coming = state.coming - arrived - returned
         sent = state.sent - returned
         equity = sight.equity + arrived
-        low = is_open & (coming == 0.0) & (equity < self.trigger * sight.requirement)
+        low = sight.has_ratio & (coming == 0.0) & (equity < self.trigger * sight.requirement)
         raised, acts = alarm.ring(self.alarm, state.alarm, low, sight)
         wanted = jnp.minimum(self.target * sight.requirement - equity, jnp.maximum(self.cap - sent, 0.0))
         wanted = jnp.where(acts, jnp.maximum(wanted, 0.0), 0.0)
