@@ -185,24 +185,20 @@ def _test_at_fills(
     here: Array,
     number: Array,
 ) -> tuple[Account, Array]:
-    """Test pools on one price where their orders were filled, [leg, path]: the fill cost money."""
-    every = layout.alone + layout.together
-    for place in range(max((len(layout.pools[pool]) for pool in every), default=0)):
-        rows = [row for row, pool in enumerate(every) if place < len(layout.pools[pool])]
-        pools = tuple(every[row] for row in rows)
-        legs = np.array([layout.pools[pool][place] for pool in pools], np.int32)
-        row_of_leg = np.array([row for row, pool in enumerate(pools) for _ in layout.pools[pool]], np.int32)
-        ratio = jnp.exp(log_price[legs])[row_of_leg]
-        now = marked(layout, acting.positions, pools, ratio, account.share)
-        hit = filled[legs] & without_surplus(layout, acting, account, pools, now.deficit)
-        equity = account.cash.value[np.array(pools, np.int32)] + now.pnl
-        if layout.reducing is None:
-            account = close_pools(layout, acting, account, pools, hit, equity, now, number)
-        else:
-            account = reduce_pools(layout, acting, account, pools, hit, ratio, equity, now, number)
-        own = np.array(rows, np.int32)
-        here = here.at[own].set(jnp.where(filled[legs], log_price[legs], here[own]))
-    return account, here
+    """Test pools on one price where their last order was filled, [leg, path]: the fill cost money."""
+    pools, touched = layout.alone + layout.together, jnp.zeros_like(here, bool)
+    for place in range(max((len(layout.pools[pool]) for pool in pools), default=0)):
+        legs = np.array([layout.pools[pool][min(place, len(layout.pools[pool]) - 1)] for pool in pools], np.int32)
+        here = jnp.where(filled[legs], log_price[legs], here)
+        touched = touched | filled[legs]
+    if layout.reducing is not None or not pools:
+        # What is reduced on the way to the worst of the step begins from here, and is tested here first.
+        return account, here
+    row_of_leg = np.array([row for row, pool in enumerate(pools) for _ in layout.pools[pool]], np.int32)
+    now = marked(layout, acting.positions, pools, jnp.exp(here)[row_of_leg], account.share)
+    hit = touched & without_surplus(layout, acting, account, pools, now.deficit)
+    equity = account.cash.value[np.array(pools, np.int32)] + now.pnl
+    return close_pools(layout, acting, account, pools, hit, equity, now, number), here
 
 
 def _before_liquidation(

@@ -263,7 +263,7 @@ class AccountPool(Pool):
             self.book("funding", amount)
 
     def fill_inside(self, step: Step, index: int, path: int, tickets: Sequence[OrderTicket | None]) -> None:
-        """Fill the orders that come before the pool's liquidation, at their own price."""
+        """Fill the orders that come before the pool's liquidation, at their own price; it stands where the last was."""
         filled = []
         for leg, ticket in enumerate(tickets):
             if ticket is not None and self.is_open and self.shares[leg] > 0.0:
@@ -279,11 +279,6 @@ class AccountPool(Pool):
             self.events.add(order.kind)
             self.close_leg(leg, 1.0, self.price(leg, [log] * len(self.today)), order.fee_rate, order.slippage)
             self.was_filled, self.stand = True, log if self.is_single else None
-        for leg, order, log in filled:
-            if self.is_single and not order.latency and self.is_open:
-                here = [log] * len(self.today)
-                if not self.has_surplus(here):
-                    self.liquidate(index + 1, self.equity(here), here)
 
     def _comes_first(self, step: Step, index: int, path: int, asset: int, level: float) -> bool:
         if self.is_single:
