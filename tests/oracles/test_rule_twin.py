@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -129,16 +131,16 @@ def test_books_with_spot_and_collateral_agree_path_by_path(name):
     assert total.liquidated - total.today > 30
 
 
-def with_rules(question: Scenario, **changes: object) -> Scenario:
+def with_rules(question: Scenario, changes: Mapping[str, Any]) -> Scenario:
     """The same question under other switches."""
     changed = tuple(
-        replace(each, symbol=replace(each.symbol, rules=replace(each.symbol.rules, **changes)))  # type: ignore[arg-type]
+        replace(each, symbol=replace(each.symbol, rules=replace(each.symbol.rules, **changes)))
         for each in question.book.positions
     )
     return replace(question, book=replace(question.book, positions=changed))
 
 
-CONTROLS = {
+CONTROLS: dict[str, dict[str, Any]] = {
     "whole position": {"tier_rule": "marginal"},
     "by size": {"tier_measure": "notional"},
     "at entry": {"requirement_at": "mark"},
@@ -151,7 +153,7 @@ CONTROLS = {
 @pytest.mark.parametrize("name", CONTROLS)
 def test_a_twin_with_another_switch_disagrees(name):
     question = replace(random_scenario(name, 0), paths=8)
-    result = compare(question, of_twin=with_rules(question, **CONTROLS[name]))
+    result = compare(question, of_twin=with_rules(question, CONTROLS[name]))
     assert not result.agrees()
     assert result.log_price < 1e-5
 

@@ -27,7 +27,8 @@ _COLUMNS = 4
 def collateral_pools(review: Review) -> list[tuple[str, str]]:
     """Configuration and pool of every row: the pools as booked, then what isolation and crossing add.
 
-    A pool without maintenance margin needs none. Pools of the same positions stand once: the curve does not depend on the collateral.
+    A pool without maintenance margin needs none. Pools of the same positions stand once: the curve does not depend on
+    the collateral.
     """
     seen: dict[tuple[str, ...], tuple[str, str]] = {}
     for configuration in (BOOKED, CROSS, ISOLATED):
