@@ -220,8 +220,8 @@ def _check_pool_name(
 def _check_leverage(document: Document, at: KeyPath, pool: Pool, draft: BookDraft, findings: Findings) -> None:
     members = [draft.positions[index] for index in pool.positions]
     positions = [position for position in members if position is not None]
-    if len(positions) < len(members):
-        return
+    if len(positions) < len(members) or any(position.is_collateral for position in positions):
+        return  # what assets are worth is not known before they have prices
     place = (*at, "collateral")
     if len(positions) == 1:
         refusal = leverage_problem(positions[0], pool.collateral)
@@ -242,7 +242,9 @@ def _check_rest(
     pools = [table for table in tables if table is not None]
     wallet = draft.wallet_balance
     total = math.fsum(pool.collateral for pool in pools)
-    left = len(draft.ids.keys() - {position for pool in pools for position in pool.positions})
+    named = {position for pool in pools for position in pool.positions}
+    others = [draft.positions[index] for name, index in draft.ids.items() if name not in named]
+    left = sum(position is None or not position.is_collateral for position in others)
     if total > wallet * (1.0 + ROUNDING):
         problem = f"the pools take {money(total)}, above the wallet balance of {money(wallet)}"
         findings.fault(document, at, problem, "lower the pools' collateral")

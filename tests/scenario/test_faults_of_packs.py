@@ -85,6 +85,40 @@ PACK_ROWS = {
     "step of another procedure": Row(
         "pack", 'procedure = "full"', 'procedure = "full"\nstep = ►0.5', ('"full" has no `step`',)
     ),
+    "pause without reductions": Row(
+        "pack", 'procedure = "full"', 'procedure = "full"\npause = ►"30s"', ('"full" has no `pause`', "tiers or steps")
+    ),
+    "pause of no length": Row(
+        "pack",
+        'procedure = "full"',
+        'procedure = "tiers"\npause = ►"0s"',
+        ('"0s" lasts no time at all', "leave the pause out"),
+    ),
+    "pause in words": Row(
+        "pack", 'procedure = "full"', 'procedure = "tiers"\npause = ►"30 seconds"', ("is not a duration",)
+    ),
+    "unknown order": Row(
+        "pack",
+        'procedure = "full"',
+        'procedure = "full"\norder = ►"worst"',
+        ('`order` is "worst"', "worst_first"),
+    ),
+    "backstop in percent": Row(
+        "pack", 'procedure = "full"', 'procedure = "full"\nbackstop = ►66', ("`backstop` is 66",)
+    ),
+    "tiers of spot": Row(
+        "pack",
+        "[symbols.BTCUSDC",
+        '[symbols.ETH-SPOT]\nunderlying = "ETH"\ncontract = "spot"\ntiers = ►[[0, 0.1, 0, 1]]\n\n[symbols.BTCUSDC',
+        ("spot has no `tiers`", "remove it"),
+    ),
+    "contract without tiers": Row(
+        "pack",
+        "[symbols.BTCUSDC",
+        '[symbols.SOLUSDT]\nunderlying = "SOL"\ncontract = "linear"\n\n[symbols.BTCUSDC',
+        ("the key `tiers` is missing", "whatever rows the venue states"),
+        at="[symbols.SOLUSDT]",
+    ),
     "no step": Row("pack", '"full"', '"steps"', ("`step` is missing", "step = 0.125"), at="[liquidation]"),
     "remainder": Row("pack", '"returned"', '►"forfeit"', ('`remainder` is "forfeit"', 'did you mean "forfeited"?')),
     "fee": Row("pack", "fee_rate = 0.0", "fee_rate = ►1.0", ("`fee_rate` is 1, not below 1",)),

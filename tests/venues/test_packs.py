@@ -57,7 +57,9 @@ def faults(rows: list[list[float]]) -> list[str]:
     return found
 
 
-SYMBOLS = [(name, symbol) for name in NAMES for symbol in pack(name)["symbols"]]
+SYMBOLS = [
+    (name, symbol) for name in NAMES for symbol, entry in pack(name)["symbols"].items() if entry["contract"] != "spot"
+]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -141,5 +143,8 @@ def test_binance_pack_is_what_its_script_writes(name, date):
 
 def test_teaching_is_the_flat_tier_of_the_worked_examples():
     """Oracle: METHODS section 1, m = 0.5 % and c = 0."""
-    for entry in pack("teaching")["symbols"].values():
-        assert entry["tiers"] == [[0, 0.005, 0, 125]]
+    for name, entry in pack("teaching")["symbols"].items():
+        if name.endswith("-SPOT"):
+            assert entry == {"underlying": name.removesuffix("-SPOT"), "contract": "spot"}
+        else:
+            assert entry["tiers"] == [[0, 0.005, 0, 125]]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
+from dataclasses import replace
 from pathlib import Path
+from statistics import NormalDist
 
 import pytest
 
@@ -12,6 +15,7 @@ from stresslab.book.reading import read_book
 from stresslab.documents.faults import InputError
 from stresslab.margin.explanation import Explanation, as_json, as_text, explain
 from stresslab.scenario.reading import read_scenario
+from stresslab.simulation.run import simulate
 from stresslab.venues.reading import read_pack, shipped_packs
 from stresslab.venues.rules.margin_rules import PLAIN, initial_margin, maintenance_margin
 from tests.scenario.files import SCENARIO, edited
@@ -218,21 +222,41 @@ ONE_ASSET = edited(
 )
 
 
+PATHS = 16_384
+
+
+def first_passage(barrier: float, volatility: float, drift: float, days: float) -> float:
+    """METHODS M11: the chance that the log of the price comes to a barrier."""
+    sigma, side = volatility * math.sqrt(days / 365.0), math.copysign(1.0, barrier)
+    mean = drift * days / 365.0 - 0.5 * sigma * sigma
+    normal = NormalDist().cdf
+    near = normal(side * (mean - barrier) / sigma)
+    return near + math.exp(2.0 * mean * barrier / sigma**2) * normal(side * (-mean - barrier) / sigma)
+
+
 @pytest.mark.parametrize("venue", BOOKS)
-def test_what_is_not_simulated_is_explained_and_refused(venue, tmp_path):
+def test_a_position_is_liquidated_as_often_as_the_price_comes_to_the_price_explained(venue, tmp_path):
+    """Oracle: the closed form of first passage (M11) at the price that `explain` shows, which vectors pin."""
     currency, wallet, position = BOOKS[venue]
-    path = book_file(tmp_path, venue, currency, wallet, position)
-    book = read_book(path)
-    assert as_text(explain(book, standard_configurations(book)))
+    book = read_book(book_file(tmp_path, venue, currency, wallet, position))
+    shown = explain(book, standard_configurations(book))
+    assert as_text(shown)
+    price = shown.pools[0].positions[0].liquidation_price
     (tmp_path / "scenario.toml").write_text(ONE_ASSET, encoding="utf-8")
-    with pytest.raises(InputError) as raised:
-        read_scenario(tmp_path / "scenario.toml")
-    faults = raised.value.faults
-    assert all(Path(fault.path).name == "book.toml" for fault in faults)
-    lines = path.read_text().splitlines()
-    assert {lines[fault.line - 1].split(" = ")[0] for fault in faults} <= {"symbol", "venue"}
-    assert all("not simulated in this version" in fault.problem for fault in faults)
-    assert all("stresslab explain" in fault.remedy for fault in faults)
+    read = read_scenario(tmp_path / "scenario.toml", paths=PATHS)
+    question = replace(read, configurations=read.configurations[:1], horizon=2.0, step=1.0, steps=2)
+    steps = simulate(question).liquidation_step[0]
+    seen = float((steps <= 2).mean())
+    if price is None:
+        assert seen == 0.0  # an inverse short without leverage
+        return
+    market = float(question.market.volatilities[0]), float(question.market.drifts[0]), 2.0
+    expected = first_passage(math.log(price / position[2]), *market)
+    assert 0.02 < expected < 0.98
+    assert seen == pytest.approx(expected, abs=4.0 * math.sqrt(expected * (1.0 - expected) / PATHS))
+    # Negative control: a price a tenth nearer is another probability.
+    nearer = first_passage(0.9 * math.log(price / position[2]), *market)
+    assert abs(seen - nearer) > 4.0 * math.sqrt(nearer * (1.0 - nearer) / PATHS)
 
 
 def test_control_the_same_scenario_on_a_plain_venue_is_read(tmp_path):

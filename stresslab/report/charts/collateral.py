@@ -27,11 +27,14 @@ _COLUMNS = 4
 def collateral_pools(review: Review) -> list[tuple[str, str]]:
     """Configuration and pool of every row: the pools as booked, then what isolation and crossing add.
 
-    Pools of the same positions stand once: the curve does not depend on the collateral.
+    A pool without maintenance margin needs none. Pools of the same positions stand once: the curve does not depend on
+    the collateral.
     """
     seen: dict[tuple[str, ...], tuple[str, str]] = {}
     for configuration in (BOOKED, CROSS, ISOLATED):
         for pool in review.pools(configuration):
+            if not np.isfinite(review.value("margin_ratio_today", configuration=configuration, pool=pool)):
+                continue  # nothing is demanded of it
             seen.setdefault(tuple(review.members(configuration, pool)), (configuration, pool))
     return list(seen.values())
 
