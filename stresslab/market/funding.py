@@ -1,8 +1,9 @@
 """Funding on the path: premiums that revert and move with the price, and the rate they make (M10, M46).
 
 The score behind an asset's premium is stepped with the market: a fast part and, where it has one, a slow part that
-keeps what past returns did to it. At the hours of settlement the interval's rate follows from the premium:
-``premium + clamp(interest - premium)``, held within the venue's cap. Longs pay a positive rate.
+keeps what past returns did to it. Only settlements look at it, so what it does of its own accord between two of them is
+drawn once, at the second. There the interval's rate follows from the premium: ``premium + clamp(interest - premium)``,
+held within the venue's cap. Longs pay a positive rate.
 """
 
 from __future__ import annotations
@@ -53,23 +54,22 @@ class FundingSpecification:
 
 
 class Part(NamedTuple):
-    """A reverting part of the scores: ``x' = x decay + scale (price . shared + own draws)``, of variance 1.
+    """A reverting part of the scores, of variance 1.
+
+    A step makes ``x' = x decay + price draw``; a settlement adds ``first own + second own`` draws of the interval.
 
     Parameters
     ----------
     weight : jax.Array
         With which it enters the score, [asset, 1].
-    decay, scale : jax.Array
+    decay, price : jax.Array
         Of a step, [asset, 1].
-    price : jax.Array
-        Correlation with the price's draw, [asset, 1].
     first, second : jax.Array
-        Loadings on the two own draws, [asset, 1].
+        Of the two own draws of an interval, [asset, 1].
     """
 
     weight: Array
     decay: Array
-    scale: Array
     price: Array
     first: Array
     second: Array
@@ -127,10 +127,18 @@ class Funding(NamedTuple):
         zero = jnp.zeros((self.fast.decay.shape[0], paths), jnp.float32)
         return (zero,) if self.slow is None else (zero, zero)
 
-    def step(self, state: tuple[Array, ...], market: MarketStep, keys: Array, counter: Counter) -> tuple[Array, ...]:
-        """The parts after a step of the market, each [asset, path]; `keys` are those of `streams`."""
+    def step(self, state: tuple[Array, ...], market: MarketStep) -> tuple[Array, ...]:
+        """The parts after a step of the market, each [asset, path]."""
         import jax.numpy as jnp
 
+        surprise = market.log_price - market.start_log_price - self.log_return
+        moves = market.deviation > 0.0
+        draw = jnp.where(moves, surprise / jnp.where(moves, market.deviation, 1.0), 0.0)
+        parts = (self.fast,) if self.slow is None else (self.fast, self.slow)
+        return tuple(each * part.decay + part.price * draw for each, part in zip(state, parts, strict=True))
+
+    def settle(self, state: tuple[Array, ...], keys: Array, counter: Counter) -> tuple[tuple[Array, ...], Array]:
+        """The parts with their own draws of the interval, and the interval's rate; `keys` are those of `streams`."""
         from stresslab.market import noise
 
         def own(word: Array) -> Array:
@@ -138,15 +146,11 @@ class Funding(NamedTuple):
             return self.own_weight * draws[:-1] + self.shared_weight * draws[-1:]
 
         words = noise.words(keys, counter)
-        surprise = market.log_price - market.start_log_price - self.log_return
-        moves = market.deviation > 0.0
-        price = jnp.where(moves, surprise / jnp.where(moves, market.deviation, 1.0), 0.0)
         first = own(words[0])
-        fast = state[0] * self.fast.decay + self.fast.scale * (self.fast.price * price + self.fast.first * first)
-        if self.slow is None:
-            return (fast,)
-        draw = self.slow.price * price + self.slow.first * first + self.slow.second * own(words[1])
-        return fast, state[1] * self.slow.decay + self.slow.scale * draw
+        settled: tuple[Array, ...] = (state[0] + self.fast.first * first,)
+        if self.slow is not None:
+            settled = (*settled, state[1] + self.slow.first * first + self.slow.second * own(words[1]))
+        return settled, self.rate(settled)
 
     def premium(self, state: tuple[Array, ...]) -> Array:
         """Premium of an interval, [asset, path]."""
@@ -185,6 +189,28 @@ def own_loadings(fast: float, slow: float) -> tuple[float, float, float]:
     return float(first), float(across), float(np.sqrt(max(0.0, 1.0 - slow * slow - across * across)))
 
 
+def interval_loadings(premium: Premium, step: float, steps: int) -> tuple[float, float, float]:
+    """The same for the draws of a whole interval, so that the parts are as if each step had drawn its own.
+
+    Parameters
+    ----------
+    premium : Premium
+        Half-lives and correlations.
+    step : float
+        Length of a step in days.
+    steps : int
+        Steps of an interval.
+    """
+    first, across, second = own_loadings(premium.price_correlation, premium.slow_price_correlation)
+    fast, slow = (0.5 ** (step / half_life) for half_life in (premium.half_life, premium.slow_half_life))
+    of_fast, of_slow = np.sqrt(1.0 - fast ** (2 * steps)), np.sqrt(1.0 - slow ** (2 * steps))
+    # Correlation of the two sums that one draw a step makes of both parts.
+    shared = (1.0 - (fast * slow) ** steps) / (1.0 - fast * slow)
+    shared *= np.sqrt((1.0 - fast * fast) * (1.0 - slow * slow)) / (of_fast * of_slow)
+    rest = np.sqrt(max(0.0, across * across * (1.0 - shared * shared) + second * second))
+    return float(of_fast * first), float(of_slow * across * shared), float(of_slow * rest)
+
+
 def streams(assets: Sequence[str]) -> tuple[str, ...]:
     """Names of the streams of the premiums' own draws; the last one is shared by all."""
     return (*(f"funding:{asset}" for asset in assets), _SHARED_STREAM)
@@ -203,6 +229,7 @@ def build(market: MarketSpecification, step: float) -> Funding | None:
     funding = market.funding
     if funding is None:
         return None
+    steps = round(funding.interval / step)
 
     def column(value: Callable[[Premium], float]) -> NDArray[np.float32]:
         return np.array([[value(premium)] for premium in funding.premiums], np.float32)
@@ -214,13 +241,15 @@ def build(market: MarketSpecification, step: float) -> Funding | None:
         loading: Callable[[tuple[float, float, float]], tuple[float, float]],
     ) -> Part:
         def loadings(premium: Premium) -> tuple[float, float]:
-            return loading(own_loadings(premium.price_correlation, premium.slow_price_correlation))
+            return loading(interval_loadings(premium, step, steps))
+
+        def scale(premium: Premium) -> float:
+            return float(np.sqrt(1.0 - 0.25 ** (step / half_life(premium))))
 
         return Part(
             weight=column(weight),  # type: ignore[arg-type]
             decay=column(lambda premium: 0.5 ** (step / half_life(premium))),  # type: ignore[arg-type]
-            scale=column(lambda premium: np.sqrt(1.0 - 0.25 ** (step / half_life(premium)))),  # type: ignore[arg-type]
-            price=column(price),  # type: ignore[arg-type]
+            price=column(lambda premium: scale(premium) * price(premium)),  # type: ignore[arg-type]
             first=column(lambda premium: loadings(premium)[0]),  # type: ignore[arg-type]
             second=column(lambda premium: loadings(premium)[1]),  # type: ignore[arg-type]
         )
@@ -258,5 +287,5 @@ def build(market: MarketSpecification, step: float) -> Funding | None:
         interest_rate=np.float32(funding.interest_rate),  # type: ignore[arg-type]
         clamp=np.float32(funding.clamp),  # type: ignore[arg-type]
         cap=np.float32(funding.cap),  # type: ignore[arg-type]
-        interval=np.int32(round(funding.interval / step)),  # type: ignore[arg-type]
+        interval=np.int32(steps),  # type: ignore[arg-type]
     )

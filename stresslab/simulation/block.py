@@ -127,9 +127,13 @@ def simulate_block(
             payment = None
             if funding is not None:
                 assert streams.funding is not None, "funding comes with keys for its premiums"
-                premium = funding.step(premium, market, streams.funding, counter)
+                keys, scores = streams.funding, funding.step(premium, market)
                 settles = (index + 1) % funding.interval == 0
-                payment = account_engine.Funding(settles, funding.rate(premium))
+                nothing = jnp.zeros_like(market.log_price)
+                premium, rate = lax.cond(
+                    settles, lambda: funding.settle(scores, keys, counter), lambda: (scores, nothing)
+                )
+                payment = account_engine.Funding(settles, rate)
             history = account_engine.step(*problem, history, market, inside, bridge, index + 1, counter, payment)
         return state, premium, account, history
 
