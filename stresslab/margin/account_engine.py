@@ -162,6 +162,8 @@ def step(
     deficit = legs.pooled(legs.requirement(notional) - pnl)
     worst, low = worst_inside(layout, parameters, account.deficit, deficit, market, inside, pool_bridge)
     cash = account.cash.value
+    jumped = None if market.gap is None else cash > worst
+    worst = worst if market.gap is None else jnp.maximum(worst, deficit)
     liquidated = (account.liquidation_step == NEVER) & (cash <= worst)
 
     def settle() -> Account:
@@ -170,6 +172,9 @@ def step(
             first = 0 if layout.bridge == "none" else layout.single_pools
             equity = equity.at[first:].set((cash + legs.pooled(pnl))[first:])
             gross = gross.at[first:].set(legs.pooled(notional)[first:])
+        if jumped is not None:  # the gap alone liquidates these, at the prices it reached
+            equity = jnp.where(jumped, cash + legs.pooled(pnl), equity)
+            gross = jnp.where(jumped, legs.pooled(notional), gross)
         return _liquidate(parameters, account, liquidated, equity, gross, number)
 
     # Most steps of a block liquidate nothing, so what a liquidation leaves is worked out only when there is one.

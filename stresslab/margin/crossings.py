@@ -32,9 +32,12 @@ class Inside(NamedTuple):
 
 
 def inside_of_step(market: MarketStep, bridge: Array) -> Inside:
-    """Extremes of every price inside a step; one uniform serves both, as in the pool engine."""
-    middle = 0.5 * (market.start_log_price + market.log_price)
-    square, variance = (market.log_price - market.start_log_price) ** 2, market.deviation**2
+    """Extremes of every price inside a step, before a gap at its end; one uniform serves both."""
+    if market.low_log_price is not None and market.high_log_price is not None:
+        return Inside(jnp.exp(market.low_log_price), jnp.exp(market.high_log_price))
+    end = market.before_gap
+    middle = 0.5 * (market.start_log_price + end)
+    square, variance = (end - market.start_log_price) ** 2, market.deviation**2
 
     def reach(draw: Array) -> Array:
         return 0.5 * jnp.sqrt(square - 2.0 * variance * jnp.log(draw))
@@ -62,7 +65,7 @@ def worst_inside(
     inside: Inside,
     pool_bridge: Array,
 ) -> tuple[Array, Array]:
-    """Largest deficit inside the step, and the deficit at the lowest price for pools on one price, [pool, path]."""
+    """Largest deficit before a gap at the step's end, and that at the lowest price of single prices, [pool, path]."""
     if layout.bridge == "none":
         return after, after
     worst, low = [], []
@@ -78,6 +81,8 @@ def worst_inside(
             middle = legs.notional(_middle(legs, market))
             variance = legs.variance((legs.side - legs.marginal_rate(middle)) * middle, market)
             before, draw = before[layout.single_pools :], rows_of(pool_bridge, layout.streams)
+            if market.gap is not None:
+                after = _deficit(legs, jnp.exp(rows_of(market.before_gap, legs.assets)))
             width = jnp.sqrt((after - before) ** 2 - 2.0 * variance * jnp.log(draw))
             after = 0.5 * (before + after + width)
         worst.append(after)
@@ -86,7 +91,7 @@ def worst_inside(
 
 
 def _middle(legs: Legs, market: MarketStep) -> Array:
-    start, end = (rows_of(log, legs.assets) for log in (market.start_log_price, market.log_price))
+    start, end = (rows_of(log, legs.assets) for log in (market.start_log_price, market.before_gap))
     return jnp.exp(0.5 * (start + end))
 
 
