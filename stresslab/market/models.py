@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any, Protocol
 
 from pydantic import BaseModel
 
@@ -24,7 +25,7 @@ class Model:
     parameters : type of pydantic.BaseModel
         The keys that the model adds to a scenario's ``[market]`` table and to a calibration, with their ranges.
     step_fault : callable
-        Takes the step in days; returns what is wrong with it for this model, or None.
+        Takes the model's own parameters by name and the step in days; returns what is wrong with that step, or None.
     streams : callable
         Takes the names of the assets; returns the names of the streams of draws that the process reads.
     build : callable
@@ -33,16 +34,25 @@ class Model:
 
     summary: str
     parameters: type[BaseModel]
-    step_fault: Callable[[float], str | None]
+    step_fault: Callable[[Mapping[str, Any], float], str | None]
     streams: Callable[[Sequence[str]], tuple[str, ...]]
     build: Callable[[MarketSpecification, float], Process]
 
 
-MODELS: Mapping[str, Model] = MappingProxyType(
-    {
-        "gbm": Model(gbm.SUMMARY, gbm.Parameters, gbm.step_fault, gbm.streams, gbm.build),
-        "student_t": Model(
-            student_t.SUMMARY, student_t.Parameters, student_t.step_fault, student_t.streams, student_t.build
-        ),
-    }
-)
+class _Module(Protocol):
+    """What the file of a model holds."""
+
+    @property
+    def SUMMARY(self) -> str: ...
+    @property
+    def Parameters(self) -> type[BaseModel]: ...
+    def step_fault(self, parameters: Mapping[str, Any], step: float, /) -> str | None: ...
+    def streams(self, assets: Sequence[str], /) -> tuple[str, ...]: ...
+    def build(self, specification: MarketSpecification, step: float, /) -> Process: ...
+
+
+def _of(module: _Module) -> Model:
+    return Model(module.SUMMARY, module.Parameters, module.step_fault, module.streams, module.build)
+
+
+MODELS: Mapping[str, Model] = MappingProxyType({"gbm": _of(gbm), "student_t": _of(student_t)})

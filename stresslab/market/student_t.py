@@ -8,8 +8,8 @@ with the mixed variance.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +52,7 @@ def streams(assets: Sequence[str]) -> tuple[str, ...]:
     return (*asset_streams(assets), "shared:variance")
 
 
-def step_fault(step: float) -> str | None:
+def step_fault(parameters: Mapping[str, Any], step: float) -> str | None:
     """The variance is drawn once a day, so the step must divide a day."""
     per_day = 1.0 / step
     if abs(per_day - round(per_day)) > 1e-9 * per_day or round(per_day) < 1:

@@ -201,6 +201,7 @@ def complete_market(draft: MarketDraft, starts: Mapping[str, float], findings: F
             findings.notice(draft.document, draft.asset_at(asset), problem, f"did you mean {shown(meant)}?")
     volatilities = [_volatility(draft, asset, findings) for asset in assets]
     correlation = _correlation(draft, assets, findings)
+    _check_tables_by_asset(draft, assets, findings)
     if len(findings.faults) > before or draft.model is None or draft.parameters is None or correlation is None:
         return None
     if any(volatility is None for volatility in volatilities):
@@ -214,6 +215,18 @@ def complete_market(draft: MarketDraft, starts: Mapping[str, float], findings: F
         correlation=correlation,
         extra=draft.parameters,
     )
+
+
+def _check_tables_by_asset(draft: MarketDraft, assets: Sequence[str], findings: Findings) -> None:
+    """A parameter that is a table by asset must hold each asset of the book."""
+    for key, value in (draft.parameters or {}).items():
+        missing = [asset for asset in assets if isinstance(value, dict) and asset not in value]
+        if missing:
+            table = draft.document.at(draft.at)
+            at = (*draft.at, key_meant(table, key, _known(draft.model)))
+            listed = ", ".join(shown(asset) for asset in missing)
+            problem = f"`{key}` lacks {listed}, which the book needs"
+            findings.fault(draft.document, at, problem, "add it to the table, or write one number for all assets")
 
 
 def _volatility(draft: MarketDraft, asset: str, findings: Findings) -> float | None:

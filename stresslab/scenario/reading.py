@@ -92,8 +92,8 @@ def scenario_from(
     draft = _book(document, (key_meant(document.data, "book", known),), findings)
     market = read_market(document, (key_meant(document.data, "market", known),), findings)
     grid = read_time_grid(document, findings)
-    if grid is not None and market is not None and market.model is not None:
-        check_model_step(document, market.model, grid, findings)
+    if grid is not None and market is not None and market.model is not None and market.parameters is not None:
+        check_model_step(document, market.model, market.parameters, grid, findings)
     policies = read_policies(document, (key_meant(document.data, "policy", known),), findings)
     read = read_configurations(document, (key_meant(document.data, "configuration", known),), draft, policies, findings)
     _check_analysis(document, (key_meant(document.data, "analysis", known),), findings)
