@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel
 
-from stresslab.market import gbm, student_t
+from stresslab.market import bates, copula_t, garch, gbm, heston, kou, merton, regimes, student_t
 from stresslab.market.process import Process
 from stresslab.market.specification import MarketSpecification
 
@@ -55,4 +55,16 @@ def _of(module: _Module) -> Model:
     return Model(module.SUMMARY, module.Parameters, module.step_fault, module.streams, module.build)
 
 
-MODELS: Mapping[str, Model] = MappingProxyType({"gbm": _of(gbm), "student_t": _of(student_t)})
+MODELS: Mapping[str, Model] = MappingProxyType(
+    {
+        "gbm": _of(gbm),
+        "student_t": _of(student_t),
+        "copula_t": _of(copula_t),
+        "merton": _of(merton),
+        "kou": _of(kou),
+        "garch": _of(garch),
+        "regimes": _of(regimes),
+        "heston": _of(heston),
+        "bates": _of(bates),
+    }
+)

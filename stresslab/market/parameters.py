@@ -90,6 +90,11 @@ def by_asset(specification: MarketSpecification, key: str) -> NDArray[np.float64
     return np.array(figures, dtype=np.float64)[:, None]
 
 
+def leaf(values: Any) -> Any:
+    """A parameter as the kernel takes it: float32."""
+    return np.asarray(values, np.float32)
+
+
 def figures_of(value: ByAsset | None) -> tuple[float, ...]:
     """Every number that a parameter states; none where it is left out."""
     return () if value is None else tuple(value.values()) if isinstance(value, Mapping) else (value,)
