@@ -28,7 +28,30 @@ if TYPE_CHECKING:
 
 SUMMARY = "GJR-GARCH(1,1): each variance follows the last shock, falls more than rises; Student-t innovations"
 
-Weight = Annotated[ByAsset, Between(0.0, 1.0)]
+Alpha = Annotated[
+    ByAsset,
+    Between(0.0, 1.0),
+    Field(description="Weight of the last squared shock in the variance.", examples=[0.03]),
+]
+Gamma = Annotated[
+    ByAsset, Between(0.0, 1.0), Field(description="Its further weight where the price fell.", examples=[0.02])
+]
+Beta = Annotated[ByAsset, Between(0.0, 1.0), Field(description="Weight of the last variance.", examples=[0.95])]
+
+
+def check_stationary(beta: ByAsset, info: ValidationInfo) -> ByAsset:
+    """Refuse weights under which a variance has no long-run mean; stands at the last of them."""
+    terms: dict[str, ByAsset] = {"beta": beta, "alpha": info.data.get("alpha", 0.0)}
+    terms["gamma"] = info.data.get("gamma", 0.0)
+    named = dict.fromkeys(asset for value in terms.values() if isinstance(value, dict) for asset in value)
+    for asset in list(named) or [""]:
+        figure = {key: value.get(asset, 0.0) if isinstance(value, dict) else value for key, value in terms.items()}
+        total = figure["alpha"] + 0.5 * figure["gamma"] + figure["beta"]
+        if total >= 1.0:
+            whose = f" of {asset}" if asset else ""
+            problem = f"alpha + gamma / 2 + beta{whose} is {total:g}, so the variance has no long-run mean"
+            refuse(problem, "lower them to a sum below 1")
+    return beta
 
 
 class Parameters(BaseModel):
@@ -40,9 +63,9 @@ class Parameters(BaseModel):
         Duration,
         Field(description="Length of a bar, the unit of the other figures; the step divides it.", examples=["1h"]),
     ] = "1h"
-    alpha: Annotated[Weight, Field(description="Weight of the last squared shock in the variance.", examples=[0.03])]
-    gamma: Annotated[Weight, Field(description="Its further weight where the price fell.", examples=[0.02])] = 0.0
-    beta: Annotated[Weight, Field(description="Weight of the last variance.", examples=[0.95])]
+    alpha: Alpha
+    gamma: Gamma = 0.0
+    beta: Beta
     degrees_of_freedom: Annotated[
         float,
         Field(
@@ -54,20 +77,7 @@ class Parameters(BaseModel):
     ]
     start_volatility: StartVolatility = None
 
-    @field_validator("beta")
-    @classmethod
-    def _is_stationary(cls, beta: ByAsset, info: ValidationInfo) -> ByAsset:
-        terms: dict[str, ByAsset] = {"beta": beta, "alpha": info.data.get("alpha", 0.0)}
-        terms["gamma"] = info.data.get("gamma", 0.0)
-        named = dict.fromkeys(asset for value in terms.values() if isinstance(value, dict) for asset in value)
-        for asset in list(named) or [""]:
-            figure = {key: value.get(asset, 0.0) if isinstance(value, dict) else value for key, value in terms.items()}
-            total = figure["alpha"] + 0.5 * figure["gamma"] + figure["beta"]
-            if total >= 1.0:
-                whose = f" of {asset}" if asset else ""
-                problem = f"alpha + gamma / 2 + beta{whose} is {total:g}, so the variance has no long-run mean"
-                refuse(problem, "lower them to a sum below 1")
-        return beta
+    _is_stationary = field_validator("beta")(check_stationary)
 
 
 def step_fault(parameters: Mapping[str, Any], step: float) -> str | None:

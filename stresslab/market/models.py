@@ -9,7 +9,19 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel
 
-from stresslab.market import bates, copula_t, garch, gbm, heston, kou, merton, regimes, student_t
+from stresslab.market import (
+    bates,
+    bootstrap,
+    copula_t,
+    filtered_history,
+    garch,
+    gbm,
+    heston,
+    kou,
+    merton,
+    regimes,
+    student_t,
+)
 from stresslab.market.process import Process
 from stresslab.market.specification import MarketSpecification
 
@@ -66,5 +78,7 @@ MODELS: Mapping[str, Model] = MappingProxyType(
         "regimes": _of(regimes),
         "heston": _of(heston),
         "bates": _of(bates),
+        "filtered_history": _of(filtered_history),
+        "bootstrap": _of(bootstrap),
     }
 )

@@ -60,6 +60,7 @@ def _market(market: MarketSpecification) -> dict[str, Any]:
         "drifts": market.drifts.tolist(),
         "correlation": market.correlation.tolist(),
         "parameters": dict(market.extra),
+        "history": None if market.history is None else dict(market.history.hashes),
         "funding": None if market.funding is None else _funding(market.funding),
     }
 

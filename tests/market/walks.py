@@ -30,6 +30,7 @@ def market(model, *, drifts=DRIFTS, volatilities=VOLATILITIES, correlation=CORRE
         drifts=np.array(drifts[: len(volatilities)]),
         correlation=np.array(correlation)[: len(volatilities), : len(volatilities)],
         extra=parameters,
+        history=history,
     )
 
 
