@@ -46,7 +46,7 @@ class Jumping(NamedTuple):
     ----------
     process : Process
         What moves prices between jumps.
-    jumps : NormalJumps or DoubleExponentialJumps
+    jumps : NormalJumps, DoubleExponentialJumps or ScheduledGap
         When they jump, and how far.
     """
 
@@ -55,9 +55,9 @@ class Jumping(NamedTuple):
 
     def draw(self, keys: Array, counter: Counter) -> Noise:
         """Draw for the process, whose streams come first, and for the jumps."""
-        jump_streams = self.jumps.stream_count()
-        noise = self.process.draw(keys[:-jump_streams], counter)
-        return noise._replace(shared=(noise.shared, self.jumps.draw(keys[-jump_streams:], counter)))  # type: ignore[no-any-return]
+        own = keys.shape[0] - self.jumps.stream_count()
+        noise: Noise = self.process.draw(keys[:own], counter)
+        return noise._replace(shared=(noise.shared, self.jumps.draw(keys[own:], counter)))
 
     def init(self, paths: int) -> tuple[Any, Array]:
         """The process's own state, and the sum of all jumps so far, [asset, path]."""
@@ -74,7 +74,11 @@ class Jumping(NamedTuple):
         gap = self.jumps.log_jump(drawn)
         total = jumped + gap
         market = market._replace(
-            start_log_price=market.start_log_price + jumped, log_price=market.log_price + total, gap=gap
+            start_log_price=market.start_log_price + jumped,
+            log_price=market.log_price + total,
+            gap=gap if market.gap is None else market.gap + gap,
+            low_log_price=None if market.low_log_price is None else market.low_log_price + jumped,
+            high_log_price=None if market.high_log_price is None else market.high_log_price + jumped,
         )
         return (inner, total), market
 

@@ -24,6 +24,7 @@ from stresslab.market import (
 )
 from stresslab.market.process import Process
 from stresslab.market.specification import MarketSpecification
+from stresslab.market.stress import stressed, with_gap
 
 
 @dataclass(frozen=True)
@@ -82,3 +83,17 @@ MODELS: Mapping[str, Model] = MappingProxyType(
         "bootstrap": _of(bootstrap),
     }
 )
+
+
+def build_process(specification: MarketSpecification, step: float) -> Process:
+    """The process of a market, its overlay included.
+
+    Parameters
+    ----------
+    specification : MarketSpecification
+        A checked market.
+    step : float
+        Length of a step in days.
+    """
+    process = MODELS[specification.model].build(stressed(specification), step)
+    return with_gap(process, specification, step)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,9 @@ from pydantic_core import CoreSchema, core_schema
 from stresslab.documents.fields import refuse
 from stresslab.documents.messages import number
 from stresslab.documents.names import is_too_large, shown
-from stresslab.market.specification import MarketSpecification
+
+if TYPE_CHECKING:
+    from stresslab.market.specification import MarketSpecification
 
 # A number for every asset, or a table of numbers by asset; each model says what range it must have.
 ByAsset = float | dict[str, float]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from stresslab.market.bar_rows import BarRows
 from stresslab.market.funding import FundingSpecification
+from stresslab.market.stress import StressSpecification
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class MarketSpecification:
         None where no funding is paid.
     history : BarRows or None
         Bars of the assets, in their order, where the model draws from the past.
+    stress : StressSpecification or None
+        An overlay on top of all this.
     """
 
     model: str
@@ -47,3 +50,4 @@ class MarketSpecification:
     extra: dict[str, Any]
     funding: FundingSpecification | None = None
     history: BarRows | None = None
+    stress: StressSpecification | None = None

@@ -34,6 +34,7 @@ from stresslab.scenario.market_reading import complete_market, read_market
 from stresslab.scenario.policy_reading import read_policies
 from stresslab.scenario.scenario import Scenario
 from stresslab.scenario.start_prices import start_prices
+from stresslab.scenario.stress_reading import read_stress
 from stresslab.scenario.tables import Paths, ScenarioFile, Seed
 from stresslab.scenario.time_grid import check_model_step, read_time_grid
 from stresslab.venues.rules.margin_rules import PLAIN, other_switches
@@ -102,6 +103,11 @@ def scenario_from(
     _check_simulable(draft, findings)
     starts, positions = start_prices(document, market.prices, draft, findings)
     specification = complete_market(market, starts, findings) if starts else None
+    stress_at = (*market.at, "stress")
+    if document.at(stress_at) is not None and starts and grid is not None and market.parameters is not None:
+        assert market.model is not None, "parameters belong to a model"
+        stress = read_stress(document, stress_at, market.model, market.parameters, list(starts), grid, findings)
+        specification = None if specification is None else replace(specification, stress=stress)
     funding_at = (*market.at, "funding")
     if document.at(funding_at) is not None and starts and grid is not None:
         interval = None if draft.book is None else draft.book.venue.funding_interval

@@ -61,14 +61,18 @@ def _market(market: MarketSpecification) -> dict[str, Any]:
         "correlation": market.correlation.tolist(),
         "parameters": dict(market.extra),
         "history": None if market.history is None else dict(market.history.hashes),
+        "stress": None if market.stress is None else _plain(market.stress),
         "funding": None if market.funding is None else _funding(market.funding),
     }
 
 
+def _plain(figures: object) -> dict[str, Any]:
+    return {key: value.tolist() if isinstance(value, np.ndarray) else value for key, value in vars(figures).items()}
+
+
 def _funding(funding: FundingSpecification) -> dict[str, Any]:
-    figures = {key: value.tolist() if isinstance(value, np.ndarray) else value for key, value in vars(funding).items()}
     # JSON has no infinity: no cap is null.
-    return figures | {"cap": funding.cap if math.isfinite(funding.cap) else None}
+    return _plain(funding) | {"cap": funding.cap if math.isfinite(funding.cap) else None}
 
 
 def _book(book: Book) -> dict[str, Any]:

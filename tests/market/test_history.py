@@ -258,7 +258,7 @@ def test_faults_of_histories_are_placed(tmp_path):
     bars(tmp_path / "BTC.csv")
     bars(tmp_path / "ETH.csv", seed=1, hours=2)
     bars(tmp_path / "late.csv", start=dt.datetime(2026, 1, 16))
-    bars(tmp_path / "still.csv", count=600, still_from=385)
+    bars(tmp_path / "still.csv", count=600, still_from=355)
     both = '{ BTC = "BTC.csv", ETH = "ETH.csv" }'
     cases = {
         (LINES,): 'the history of "ETH" has bars of 2h, not of 1h',
