@@ -17,7 +17,7 @@ from stresslab.market.models import MODELS
 from stresslab.scenario.resolution import identity, resolved
 from stresslab.simulation.run import simulate
 from tests.market.walks import DRIFTS, HOUR, VOLATILITIES, end, market, walk
-from tests.scenario.files import SCENARIO, edited, write
+from tests.scenario.files import CALIBRATION, INLINE, SCENARIO, edited, write
 
 FILES = {"histories": {"BTC": "BTC_1h.csv", "ETH": "ETH_1h.csv"}}
 WEIGHTS = {"alpha": {"BTC": 0.08, "ETH": 0.05}, "gamma": 0.04, "beta": 0.85}
@@ -284,3 +284,30 @@ def test_a_correlation_beside_histories_is_told_to_be_unused(tmp_path):
     notices = [str(notice) for notice in sl.read_scenario(write(tmp_path, scenario=text)).notices]
     assert sum("bring their own correlation" in notice for notice in notices) == 1
     assert "filtered_history" in MODELS
+
+
+def test_a_calibration_names_histories_beside_itself(tmp_path):
+    (tmp_path / "fits").mkdir()
+    bars(tmp_path / "fits" / "BTC.csv")
+    bars(tmp_path / "fits" / "ETH.csv", seed=1)
+    calibration = edited(
+        CALIBRATION,
+        ('model = "student_t"', 'model = "filtered_history"'),
+        ("degrees_of_freedom = 4.0", LINES.removeprefix('model = "filtered_history"\n')),
+    )
+    (tmp_path / "fits" / "history.toml").write_text(calibration)
+    text = edited(
+        SCENARIO,
+        (INLINE, ""),
+        ('model = "gbm"', 'model = "filtered_history"\ncalibration = "fits/history.toml"'),
+    )
+    scenario = sl.read_scenario(write(tmp_path, scenario=text))
+    assert scenario.market.history is not None
+    assert scenario.market.history.returns.shape == (399, 2)
+    assert scenario.market.volatilities.tolist() == [0.6, 0.8]
+    assert scenario.market.extra["beta"] == 0.9
+    # The control: beside the scenario there are no such files.
+    (tmp_path / "fits" / "ETH.csv").rename(tmp_path / "ETH.csv")
+    with pytest.raises(InputError) as error:
+        sl.read_scenario(tmp_path / "scenario.toml")
+    assert "ETH.csv" in str(error.value.faults[0])
