@@ -13,7 +13,7 @@ The order of events inside a step is fixed:
    price, at the geometric middle of the step if it is on several.
 4. At the hours of funding every open pool pays or receives it, on the notional at the mark at the end of the step.
 5. Margin is tested at the mark at the end of the step, and a pool without surplus is liquidated at that mark: after
-   funding, after a jump, after an order (METHODS M10, DESIGN section 8). Only then are orders filled that the jump passed.
+   funding, after a jump, after an order (METHODS M10, DESIGN section 8). Then orders are filled that a jump passed.
 6. The venue closes winning positions, where it does so; orders whose latency is over are filled; then policies act on
    what they see at the end of the step, in the order of `stresslab.margin.policies.table`.
 7. The ledger is booked: every amount that moved cash stands on one of its lines.
@@ -40,7 +40,7 @@ from stresslab.margin.closing import close_legs
 from stresslab.margin.crossings import Inside
 from stresslab.margin.ledger import add, post, start_ledger, start_sum
 from stresslab.margin.legs import rows_of
-from stresslab.margin.liquidation import test_at_mark
+from stresslab.margin.liquidation import tested_at_mark
 from stresslab.margin.policies.sight import Action, Sight
 from stresslab.market.noise import Counter
 from stresslab.market.process import MarketStep
@@ -92,7 +92,7 @@ def init(layout: AccountLayout, acting: AccountParameters, paths: int) -> Accoun
         ),
         outages=tuple(None if outage is None else outage.init(assets, paths) for outage in acting.outages),
     )
-    return test_at_mark(layout, acting, account, logs, layout.every_pool, np.int32(0))
+    return tested_at_mark(layout, acting, account, logs, layout.every_pool, np.int32(0))
 
 
 def step(
@@ -133,10 +133,10 @@ def step(
     )
     leg_works = _by_leg(layout, works, inside.low.shape[1])
     account = inside_step.step(layout, acting, account, market, inside, pool_bridge, leg_works, number)
-    if layout.bridge != "every_pool":
+    if layout.bridge != "every_pool" or market.gap is not None:
         deficit = marked_at(layout, acting.positions, layout.every_pool, market.log_price, account.share).deficit
         account = account._replace(required=jnp.maximum(account.required, deficit - account.funding))
-        account = test_at_mark(layout, acting, account, market.log_price, layout.every_pool, number)
+        account = tested_at_mark(layout, acting, account, market.log_price, layout.every_pool, number)
     if funding is not None:
         account = _pay(layout, acting, account, market.log_price, funding, number)
     if acting.events.auto_deleveraging is not None:
@@ -186,7 +186,7 @@ def _pay(
             required=jnp.maximum(account.required, deficit - total),
             ledger=post(account.ledger, {"funding": by_account(layout, booked)}),
         )
-        return test_at_mark(layout, acting, paid, log_price, layout.every_pool, number)
+        return tested_at_mark(layout, acting, paid, log_price, layout.every_pool, number)
 
     return where_needed(funding.settles, settle, account)
 
@@ -201,7 +201,8 @@ def _deleverage(
 ) -> Account:
     """Close the winning positions that the venue takes, at the mark and without a fee."""
     deleveraging, share = acting.events.auto_deleveraging, account.share
-    assert deleveraging is not None and share is not None, "positions are taken"
+    assert deleveraging is not None, "positions are taken"
+    assert share is not None, "positions change their size"
     legs = legs_of(layout, acting.positions, layout.every_pool)
     ratio = rows_of(jnp.exp(market.log_price), layout.leg_assets)
     taken = events.deleveraged(deleveraging, market, counter, layout.leg_assets, legs.pnl(ratio, share))
@@ -211,7 +212,7 @@ def _deleverage(
         closed, free = jnp.where(taken, share, 0.0), jnp.zeros_like(share)
         after = close_legs(layout, acting, account, closed, ratio, free, free, is_forced=False)
         touched = pools_of(layout, taken, layout.every_pool)
-        return test_at_mark(layout, acting, after, market.log_price, layout.every_pool, number, touched)
+        return tested_at_mark(layout, acting, after, market.log_price, layout.every_pool, number, touched)
 
     return where_needed(taken.any(), close, account)
 
@@ -277,7 +278,9 @@ def _carry_out(
     if action.cut is not None:
         cut, slippage, fee_rate = action.cut, action.slippage, action.fee_rate
         before, share = account, account.share
-        assert share is not None and slippage is not None and fee_rate is not None, "a cut has its costs"
+        assert share is not None, "a policy that cuts comes with sizes"
+        assert slippage is not None, "a cut has its costs"
+        assert fee_rate is not None, "a cut has its costs"
 
         def close() -> Account:
             legs = legs_of(layout, acting.positions, layout.every_pool)
@@ -286,7 +289,7 @@ def _carry_out(
             ratio = rows_of(jnp.exp(market.log_price), layout.leg_assets)
             after = close_legs(layout, acting, before, part * share, ratio, slippage, fee_rate)
             touched = pools_of(layout, part > 0.0, layout.every_pool)
-            return test_at_mark(layout, acting, after, market.log_price, layout.every_pool, number, touched)
+            return tested_at_mark(layout, acting, after, market.log_price, layout.every_pool, number, touched)
 
         account = where_needed((cut > 0.0).any(), close, before)
     return account

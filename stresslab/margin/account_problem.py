@@ -1,8 +1,8 @@
 """From configurations to arrays: the accounts that the account engine steps, all of them at once.
 
-An *account* is one configuration with its own state. Its positions are *legs*: the legs of all accounts stand below each
-other on one axis, and so do their pools, so that one program steps them together. Unlike in the pool engine nothing is
-shared between configurations: what acts on a pool makes its history its own.
+An *account* is one configuration with its own state. Its positions are *legs*: the legs of all accounts stand below
+each other on one axis, and so do their pools, so that one program steps them together. Unlike in the pool engine
+nothing is shared between configurations: what acts on a pool makes its history its own.
 """
 
 from __future__ import annotations
@@ -218,7 +218,6 @@ def build_accounts(
             reducing is None and venue_events.auto_deleveraging is None and not each.policies for each in configurations
         ),
     )
-    collateral = np.array([pool.collateral for each in configurations for pool in each.pools])
     own = [for_account(scenario.book, each, problem.parameters) for each in configurations]
     nothing = _single(np.empty((0, 1)))
     parameters = problem.parameters._replace(

@@ -28,9 +28,12 @@ class Inside(NamedTuple):
 
 
 def inside_of_step(market: MarketStep, bridge: Array) -> Inside:
-    """Extremes of every price inside a step; one uniform serves both, as in the pool engine."""
-    middle = 0.5 * (market.start_log_price + market.log_price)
-    square, variance = (market.log_price - market.start_log_price) ** 2, market.deviation**2
+    """Extremes of every price inside a step, before a jump at its end; one uniform serves both."""
+    if market.low_log_price is not None and market.high_log_price is not None:
+        return Inside(market.low_log_price, market.high_log_price)
+    end = market.before_gap
+    middle = 0.5 * (market.start_log_price + end)
+    square, variance = (end - market.start_log_price) ** 2, market.deviation**2
 
     def reach(draw: Array) -> Array:
         return 0.5 * jnp.sqrt(square - 2.0 * variance * jnp.log(draw))
@@ -83,9 +86,13 @@ class Several(NamedTuple):
         """Requirement less unrealized pnl at the end of the step, [pool, path]."""
         return self.marked(rows_of(jnp.exp(self.market.log_price), self.assets)).deficit
 
+    def deficit_before_gap(self) -> Array:
+        """The same just before the jump at the end of the step."""
+        return self.marked(rows_of(jnp.exp(self.market.before_gap), self.assets)).deficit
+
     def middle_ratio(self) -> Array:
-        """Price over start price of each leg at the geometric middle of the step."""
-        return rows_of(jnp.exp(0.5 * (self.market.start_log_price + self.market.log_price)), self.assets)
+        """Price over start price of each leg at the geometric middle of the step, before a jump at its end."""
+        return rows_of(jnp.exp(0.5 * (self.market.start_log_price + self.market.before_gap)), self.assets)
 
     def marked(self, ratio: Array) -> Marked:
         """The pools at a price of each leg."""

@@ -1,7 +1,7 @@
 """What a venue does to positions beside liquidating their pools: price impact, seizure, and auto-deleveraging.
 
-A close that must happen now moves the price against itself by stress times daily volatility times the square root of its
-notional over the daily volume of the market (VENUES section 15). A pool that falls below a share of its maintenance
+A close that must happen now moves the price against itself by stress times daily volatility times the square root of
+its notional over the daily volume of the market (VENUES section 15). A pool that falls below a share of its maintenance
 margin before it can be closed is taken over with all that it has. A position that wins when the market moves far may be
 closed by the venue at the mark, and leaves its hedge alone.
 """

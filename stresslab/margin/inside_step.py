@@ -13,7 +13,7 @@ from stresslab.margin.branching import where_needed
 from stresslab.margin.closing import close_legs, close_pools, put
 from stresslab.margin.crossings import Inside, crossing, several, worst_of_several, worst_of_single
 from stresslab.margin.legs import rows_of
-from stresslab.margin.liquidation import reduce_on_the_way, reduce_pools, test_at_mark, without_surplus
+from stresslab.margin.liquidation import reduce_on_the_way, reduce_pools, tested_at_mark, without_surplus
 from stresslab.market.process import MarketStep
 
 
@@ -112,7 +112,8 @@ def _several(
     over = several(layout, acting.positions, market, account.share)
     after = over.deficit()
     if layout.bridge == "every_pool":
-        worst = worst_of_several(over, account.deficit, after, draw)
+        last = after if market.gap is None else over.deficit_before_gap()
+        worst = worst_of_several(over, account.deficit, last, draw)
         # Where an order was filled on the way nothing is bridged, and the pool is tested at the end of the step alone.
         worst = jnp.where(jnp.isnan(account.deficit), -jnp.inf, worst)
         hit = without_surplus(layout, acting, account, pools, worst)
@@ -133,7 +134,7 @@ def _several(
         account = where_needed(hit.any(), close, account)
     account = account._replace(deficit=after)
     if layout.resizes:
-        account = test_at_mark(layout, acting, account, market.log_price, pools, number)
+        account = tested_at_mark(layout, acting, account, market.log_price, pools, number)
     return account
 
 
@@ -150,10 +151,11 @@ def _fill(
 ) -> tuple[Account, Array]:
     """Fill the orders that the step reaches before it liquidates their pool.
 
-    Also returned is from where pools on one price go on, [pool on one price, path]: `here`, or the price of the last fill.
+    Also returned is from where pools on one price go on, [pool on one price, path]: `here`, or the last fill's price.
     """
     share = account.share
-    assert acting.orders is not None and share is not None, "orders come with sizes"
+    assert acting.orders is not None, "orders are filled"
+    assert share is not None, "orders come with sizes"
     start, low, high = (rows_of(log, layout.leg_assets) for log in (market.start_log_price, *inside))
     fill = orders.reached(acting.orders, start, low, high)
     active = fill.reached & (share > 0.0) & rows_of(account.is_open, layout.pool_of_leg)
@@ -222,7 +224,7 @@ def _before_liquidation(
     if layout.several:
         over = several(layout, acting.positions, market, account.share)
         surplus = cash[np.array(layout.several, np.int32)] - account.deficit
-        after = over.deficit()
+        after = over.deficit_before_gap()
         left = cash[np.array(layout.several, np.int32)] - after
         worst = worst_of_several(over, account.deficit, after, draw)
         holds = cash[np.array(layout.several, np.int32)] > worst
@@ -251,14 +253,15 @@ def fill_at_end(
 ) -> Account:
     """Fill at the end of a step, at the mark: orders whose latency is over, or passed by a jump; none in an outage."""
     share = account.share
-    assert acting.orders is not None and share is not None, "orders come with sizes"
+    assert acting.orders is not None, "orders are filled"
+    assert share is not None, "orders come with sizes"
     end = rows_of(market.log_price, layout.leg_assets)
     open_legs = (share > 0.0) & rows_of(account.is_open, layout.pool_of_leg)
     if works is not None:
         open_legs = open_legs & works
     due = open_legs & (account.orders.due <= number)
     slippage, fee_rate, sent = account.orders.slippage, account.orders.fee_rate, account.orders
-    if layout.bridge == "none":
+    if layout.bridge == "none" or market.gap is not None:
         fill = orders.reached(acting.orders, end, end, end)
         active = fill.reached & open_legs
         at_once = active & (fill.latency == 0)
@@ -274,6 +277,6 @@ def fill_at_end(
         closed = jnp.where(due, share, 0.0)
         after = close_legs(layout, acting, account, closed, jnp.exp(end), slippage, fee_rate)
         touched = pools_of(layout, due, layout.every_pool)
-        return test_at_mark(layout, acting, after, market.log_price, layout.every_pool, number, touched)
+        return tested_at_mark(layout, acting, after, market.log_price, layout.every_pool, number, touched)
 
     return where_needed(due.any(), execute, account)

@@ -216,6 +216,8 @@ class Legs:
         result = loads[:pools] ** 2
         for row in range(1, factors):
             result = result + loads[row * pools : (row + 1) * pools] ** 2
+        if market.common is not None:
+            result = (1.0 - market.common) * result + market.common * (self.membership @ scaled) ** 2
         return result
 
 

@@ -45,7 +45,7 @@ def without_surplus(
     return hit & (pools_of(layout, account.share > 0.0, pools) | owes)
 
 
-def test_at_mark(
+def tested_at_mark(
     layout: AccountLayout,
     acting: AccountParameters,
     account: Account,
@@ -56,8 +56,8 @@ def test_at_mark(
 ) -> Account:
     """Test pools at marks, log price over start price, [asset, path], and liquidate those without a surplus.
 
-    Where a mask, [pool, path], is given, only pools that it marks are tested: whether anything happened on another path of
-    the block must not decide whether a pool on this one is tested.
+    Where a mask, [pool, path], is given, only pools that it marks are tested: whether anything happened on another path
+    of the block must not decide whether a pool on this one is tested.
     """
     if not pools:
         return account
@@ -156,7 +156,9 @@ def reduce_pools(
         Number of the step.
     """
     reducing, procedure, share = layout.reducing, acting.procedure, account.share
-    assert reducing is not None and procedure is not None and share is not None, "pools are reduced"
+    assert reducing is not None, "pools are reduced"
+    assert procedure is not None, "pools are reduced"
+    assert share is not None, "positions change their size"
     legs, order = legs_of(layout, acting.positions, pools), order_of(layout, pools)
     own, here = np.array(order, np.int32), np.array(pools, np.int32)
     rows: list[list[int]] = []

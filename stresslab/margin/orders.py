@@ -1,8 +1,8 @@
 """Stop-loss and take-profit orders: positions that the desk closes at a price, if it gets there first.
 
 Inside a step an order is reached where an extreme of its price passes its level, and is filled at that level, or at the
-price at the start of the step where that lay beyond it already, as after an outage. Where a price jumps over the level it
-is filled at the price that the jump reached. An order with a latency is filled at the end of a step instead, as many
+price at the start of the step where that lay beyond it already, as after an outage. Where a price jumps over the level
+it is filled at the price that the jump reached. An order with a latency is filled at the end of a step instead, as many
 steps later as its latency needs. A stop that looks at the last price is set off while the mark is still a wick away. If
 a step reaches both orders of a position, the stop comes first.
 """
@@ -146,8 +146,8 @@ def reached(parameters: Parameters, start: Array, low: Array, high: Array) -> Fi
     parameters : Parameters
         The orders.
     start, low, high : jax.Array
-        Log of price over start price of each leg at the start of the step, and its extremes; to fill at a price that was
-        jumped to, that price thrice. [leg, path].
+        Log of price over start price of each leg at the start of the step, and its extremes; to fill at a price that
+        was jumped to, that price thrice. [leg, path].
     """
     side, stop, profit = parameters
     is_long = side > 0.0

@@ -30,7 +30,8 @@ class Account(NamedTuple):
     survived : jax.Array
         Steps before each watch's barrier was reached, [watch, path], int32.
     reached : jax.Array
-        Side times the log price at which a barrier was passed, [watch, path]; empty where that is the barrier itself.
+        Side times the log price at which a barrier was passed at a step's end, [watch, path]; 0 where that is the
+        barrier itself.
     price_ratio : jax.Array
         Price over start price of the assets of pools on several prices, [asset of a leg, path].
     requirement : jax.Array
@@ -93,7 +94,7 @@ def init(layout: Layout, parameters: PoolParameters, paths: int) -> Account:
     return Account(
         extreme=jnp.zeros((len(layout.rows), paths), jnp.float32),
         survived=jnp.zeros((watches, paths), jnp.int32),
-        reached=jnp.zeros((watches if layout.bridge == "none" else 0, paths), jnp.float32),
+        reached=jnp.zeros((watches, paths), jnp.float32),
         price_ratio=ratio,
         requirement=requirement,
         worst=requirement,
@@ -141,16 +142,25 @@ def _step_single(
     start, end = rows_of(market.start_log_price, assets), rows_of(market.log_price, assets)
     if layout.bridge == "none":
         inside = side * end
+    elif market.low_log_price is not None and market.high_log_price is not None:
+        low, high = rows_of(market.low_log_price, assets), rows_of(market.high_log_price, assets)
+        inside = jnp.where(side > 0, high, -low)
     else:
+        last = rows_of(market.before_gap, assets)
         # One uniform serves both extremes of an asset: low draws push the minimum down, high ones the maximum up.
         draw = rows_of(bridge, assets)
         draw = jnp.where(side > 0, 1.0 - draw, draw) if any(s > 0 for _, s in layout.rows) else draw
-        inside = 0.5 * (side * (start + end) + _bridge_width(end - start, rows_of(market.deviation, assets) ** 2, draw))
-    extreme = jnp.maximum(account.extreme, inside)
+        width = _bridge_width(last - start, rows_of(market.deviation, assets) ** 2, draw)
+        inside = 0.5 * (side * (start + last) + width)
+    extreme = before = account.extreme
+    if layout.bridge != "none":
+        extreme = before = jnp.maximum(before, inside)
+    if layout.bridge == "none" or market.gap is not None:
+        extreme = jnp.maximum(before, side * end)
     held = rows_of(extreme, layout.watches) < parameters.barrier
-    if layout.bridge == "none":
-        passed = ~held & (rows_of(account.extreme, layout.watches) < parameters.barrier)
-        account = account._replace(reached=jnp.where(passed, rows_of(inside, layout.watches), account.reached))
+    if layout.bridge == "none" or market.gap is not None:
+        passed = ~held & (rows_of(before, layout.watches) < parameters.barrier)
+        account = account._replace(reached=jnp.where(passed, rows_of(side * end, layout.watches), account.reached))
     return account._replace(extreme=extreme, survived=account.survived + held)
 
 
@@ -162,16 +172,22 @@ def _step_several(
     notional = legs.notional(ratio)
     required = legs.requirement(notional)
     pnl = legs.pnl(ratio)
-    requirement = legs.pooled(required - pnl)
+    requirement = last_requirement = legs.pooled(required - pnl)
+    last_ratio = ratio
+    if market.gap is not None:
+        last_ratio = jnp.exp(rows_of(market.before_gap, legs.assets))
+        last_requirement = legs.pooled(legs.requirement(legs.notional(last_ratio)) - legs.pnl(last_ratio))
     if layout.bridge == "every_pool":
         # At the geometric middle of the step: the slope of each surplus in log prices, and what a crossing leaves.
-        middle = legs.notional(jnp.sqrt(account.price_ratio * ratio))
+        middle = legs.notional(jnp.sqrt(account.price_ratio * last_ratio))
         variance = legs.variance(legs.surplus_exposure(middle), market)
-        width = _bridge_width(requirement - account.requirement, variance, pool_bridge)
-        worst_inside = 0.5 * (account.requirement + requirement + width)
+        width = _bridge_width(last_requirement - account.requirement, variance, pool_bridge)
+        worst_inside = 0.5 * (account.requirement + last_requirement + width)
     else:
         worst_inside = requirement
-    worst = jnp.maximum(account.worst, worst_inside)
+    worst = before = jnp.maximum(account.worst, worst_inside)
+    if market.gap is not None:
+        worst = jnp.maximum(before, requirement)
     threshold = _several(layout, parameters.threshold)
     held = threshold > rows_of(worst, layout.several_stakes)
     liquidated = ~held & (threshold > rows_of(account.worst, layout.several_stakes))
@@ -183,6 +199,10 @@ def _step_several(
         else:
             equity = legs.pooled(pnl - parameters.fee_rate * legs.closed(notional))
             equity = rows_of(equity, layout.several_stakes)
+        if layout.bridge == "every_pool" and market.gap is not None:
+            jumped = threshold > rows_of(before, layout.several_stakes)
+            there = rows_of(legs.pooled(pnl - parameters.fee_rate * legs.closed(notional)), layout.several_stakes)
+            equity = jnp.where(jumped, there + _several(layout, parameters.collateral), equity)
         return jnp.where(liquidated, equity, account.settlement)
 
     return account._replace(
@@ -306,24 +326,9 @@ def _alive(layout: Layout, parameters: PoolParameters, account: Account, elapsed
 def _single_settlement(layout: Layout, parameters: PoolParameters, account: Account) -> Array:
     """Equity left on single-price stakes, by the barrier that was reached first."""
     paths = account.extreme.shape[1]
-    if layout.bridge == "none":
-        positions = Legs(layout, parameters, every_position=True)
-        side = jnp.array([layout.rows[row][1] for row in layout.watches], jnp.float32)[:, None]
-        price_ratio = jnp.exp(side * account.reached)
-        pools = tuple(layout.stake_pools[stake] for stake, watches in enumerate(layout.single_stakes) for _ in watches)
-        stakes = tuple(stake for stake, watches in enumerate(layout.single_stakes) for _ in watches)
-        # On one price the pnl is a straight line in unit value, so the pool's sums suffice.
-        unit_ratio = price_ratio
-        if positions.rules is not None:
-            rises = rows_of(parameters.membership @ positions.rules.rises.astype(jnp.float32), pools) > 0.0
-            unit_ratio = jnp.where(rises, price_ratio, 1.0 / price_ratio)
-        exposure = rows_of(parameters.membership @ positions.slope, pools)
-        gross = rows_of(parameters.membership @ positions.closed(positions.value), pools)
-        pnl = rows_of(parameters.membership @ parameters.pnl, pools)
-        equity = rows_of(parameters.collateral, stakes) + pnl + exposure * (unit_ratio - 1.0)
-        settlement = equity - parameters.fee_rate * gross * unit_ratio
-    else:
-        settlement = jnp.broadcast_to(parameters.settlement, (len(layout.watches), paths))
+    settlement = _settlement_at_end(layout, parameters, account)
+    if layout.bridge != "none":
+        settlement = jnp.where(account.reached > 0.0, settlement, parameters.settlement)
     rows = []
     for watches in layout.single_stakes:
         first = settlement[watches[0]]
@@ -331,6 +336,25 @@ def _single_settlement(layout: Layout, parameters: PoolParameters, account: Acco
             first = jnp.where(account.survived[watch] < account.survived[watches[0]], settlement[watch], first)
         rows.append(first)
     return jnp.stack(rows) if rows else jnp.zeros((0, paths), jnp.float32)
+
+
+def _settlement_at_end(layout: Layout, parameters: PoolParameters, account: Account) -> Array:
+    """Equity left where a barrier was passed at a step's end, [watch, path]."""
+    positions = Legs(layout, parameters, every_position=True)
+    side = jnp.array([[side] for _, side in layout.rows], jnp.float32)
+    price_ratio = jnp.exp(rows_of(side, layout.watches) * account.reached) if layout.watches else account.reached
+    pools = tuple(layout.stake_pools[stake] for stake, watches in enumerate(layout.single_stakes) for _ in watches)
+    stakes = tuple(stake for stake, watches in enumerate(layout.single_stakes) for _ in watches)
+    # On one price the pnl is a straight line in unit value, so the pool's sums suffice.
+    unit_ratio = price_ratio
+    if positions.rules is not None:
+        rises = rows_of(parameters.membership @ positions.rules.rises.astype(jnp.float32), pools) > 0.0
+        unit_ratio = jnp.where(rises, price_ratio, 1.0 / price_ratio)
+    exposure = rows_of(parameters.membership @ positions.slope, pools)
+    gross = rows_of(parameters.membership @ positions.closed(positions.value), pools)
+    pnl = rows_of(parameters.membership @ parameters.pnl, pools)
+    equity = rows_of(parameters.collateral, stakes) + pnl + exposure * (unit_ratio - 1.0)
+    return equity - parameters.fee_rate * gross * unit_ratio
 
 
 def _several_settlement(layout: Layout, parameters: PoolParameters, account: Account) -> Array:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -26,7 +27,7 @@ class Parameters(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-def step_fault(step: float) -> str | None:
+def step_fault(parameters: Mapping[str, Any], step: float) -> str | None:
     """Any step will do: the process is exact on every grid."""
     return None
 

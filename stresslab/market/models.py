@@ -5,12 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any, Protocol
 
 from pydantic import BaseModel
 
-from stresslab.market import gbm, student_t
+from stresslab.market import (
+    bates,
+    bootstrap,
+    copula_t,
+    filtered_history,
+    garch,
+    gbm,
+    heston,
+    kou,
+    merton,
+    regimes,
+    student_t,
+)
 from stresslab.market.process import Process
 from stresslab.market.specification import MarketSpecification
+from stresslab.market.stress import stressed, with_gap
 
 
 @dataclass(frozen=True)
@@ -24,7 +38,7 @@ class Model:
     parameters : type of pydantic.BaseModel
         The keys that the model adds to a scenario's ``[market]`` table and to a calibration, with their ranges.
     step_fault : callable
-        Takes the step in days; returns what is wrong with it for this model, or None.
+        Takes the model's own parameters by name and the step in days; returns what is wrong with that step, or None.
     streams : callable
         Takes the names of the assets; returns the names of the streams of draws that the process reads.
     build : callable
@@ -33,16 +47,53 @@ class Model:
 
     summary: str
     parameters: type[BaseModel]
-    step_fault: Callable[[float], str | None]
+    step_fault: Callable[[Mapping[str, Any], float], str | None]
     streams: Callable[[Sequence[str]], tuple[str, ...]]
     build: Callable[[MarketSpecification, float], Process]
 
 
+class _Module(Protocol):
+    """What the file of a model holds."""
+
+    @property
+    def SUMMARY(self) -> str: ...
+    @property
+    def Parameters(self) -> type[BaseModel]: ...
+    def step_fault(self, parameters: Mapping[str, Any], step: float, /) -> str | None: ...
+    def streams(self, assets: Sequence[str], /) -> tuple[str, ...]: ...
+    def build(self, specification: MarketSpecification, step: float, /) -> Process: ...
+
+
+def _of(module: _Module) -> Model:
+    return Model(module.SUMMARY, module.Parameters, module.step_fault, module.streams, module.build)
+
+
 MODELS: Mapping[str, Model] = MappingProxyType(
     {
-        "gbm": Model(gbm.SUMMARY, gbm.Parameters, gbm.step_fault, gbm.streams, gbm.build),
-        "student_t": Model(
-            student_t.SUMMARY, student_t.Parameters, student_t.step_fault, student_t.streams, student_t.build
-        ),
+        "gbm": _of(gbm),
+        "student_t": _of(student_t),
+        "copula_t": _of(copula_t),
+        "merton": _of(merton),
+        "kou": _of(kou),
+        "garch": _of(garch),
+        "regimes": _of(regimes),
+        "heston": _of(heston),
+        "bates": _of(bates),
+        "filtered_history": _of(filtered_history),
+        "bootstrap": _of(bootstrap),
     }
 )
+
+
+def build_process(specification: MarketSpecification, step: float) -> Process:
+    """The process of a market, its overlay included.
+
+    Parameters
+    ----------
+    specification : MarketSpecification
+        A checked market.
+    step : float
+        Length of a step in days.
+    """
+    process = MODELS[specification.model].build(stressed(specification), step)
+    return with_gap(process, specification, step)

@@ -37,13 +37,13 @@ class Noise(NamedTuple):
         Independent standard normals, [asset, path], float32.
     bridge : jax.Array
         Independent uniforms in (0, 1) for the extremes inside the step, [asset, path], float32.
-    shared : tuple of jax.Array
-        What else the process draws, each [path].
+    shared : tuple
+        What else the process draws: arrays with the path axis last, or tuples of them.
     """
 
     normal: Array
     bridge: Array
-    shared: tuple[Array, ...] = ()
+    shared: tuple[Any, ...] = ()
 
 
 class MarketStep(NamedTuple):
@@ -58,12 +58,30 @@ class MarketStep(NamedTuple):
     factor : jax.Array
         Cholesky factor of the correlation of log returns, [asset, asset]; with `deviation` it gives the local
         covariance that the bridge needs.
+    common : jax.Array or None
+        Share of the correlation that one factor common to all assets has on each path, [path], 0 to 1: the correlation
+        is then ``(1 - common) factor factor' + common 11'`` (METHODS M47). None where there is no such share.
+    gap : jax.Array or None
+        Log jump at the very end of the step, already in `log_price`, [asset, path]. The bridge covers what lies before
+        it; prices just before and just after it are tested (METHODS M18). None where prices never jump.
+    low_log_price, high_log_price : jax.Array or None
+        Extremes of the step where the model draws them itself, [asset, path]; they take the place of the bridge of
+        single prices. None where the bridge draws them.
     """
 
     start_log_price: Array
     log_price: Array
     deviation: Array
     factor: Array
+    common: Array | None = None
+    gap: Array | None = None
+    low_log_price: Array | None = None
+    high_log_price: Array | None = None
+
+    @property
+    def before_gap(self) -> Array:
+        """Log of price over start price just before the jump at the end of the step, [asset, path]."""
+        return self.log_price if self.gap is None else self.log_price - self.gap
 
 
 class Process(Protocol):

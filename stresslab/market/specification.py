@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stresslab.market.bar_rows import BarRows
 from stresslab.market.funding import FundingSpecification
+from stresslab.market.stress import StressSpecification
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,10 @@ class MarketSpecification:
         The model's own parameters beyond these, by name; checked against the model's table of parameters.
     funding : FundingSpecification or None
         None where no funding is paid.
+    history : BarRows or None
+        Bars of the assets, in their order, where the model draws from the past.
+    stress : StressSpecification or None
+        An overlay on top of all this.
     """
 
     model: str
@@ -43,3 +49,5 @@ class MarketSpecification:
     correlation: NDArray[np.float64]
     extra: dict[str, Any]
     funding: FundingSpecification | None = None
+    history: BarRows | None = None
+    stress: StressSpecification | None = None

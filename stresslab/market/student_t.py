@@ -8,8 +8,8 @@ with the mixed variance.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +52,7 @@ def streams(assets: Sequence[str]) -> tuple[str, ...]:
     return (*asset_streams(assets), "shared:variance")
 
 
-def step_fault(step: float) -> str | None:
+def step_fault(parameters: Mapping[str, Any], step: float) -> str | None:
     """The variance is drawn once a day, so the step must divide a day."""
     per_day = 1.0 / step
     if abs(per_day - round(per_day)) > 1e-9 * per_day or round(per_day) < 1:
@@ -70,7 +70,7 @@ class StudentTDiffusion(NamedTuple):
     factor : jax.Array
         C, [asset, asset].
     log_scale : jax.Array
-        Table of ln(W) / 2 by the standard normal score of the draw, [point].
+        Table of ln(W) / 2 by the standard normal score of the draw, [point]; or one for each asset, [asset, point].
     steps_per_day : jax.Array
         uint32 scalar.
     """
@@ -98,13 +98,7 @@ class StudentTDiffusion(NamedTuple):
 
     def step(self, state: Array, noise: Noise, dt: Array) -> tuple[Array, MarketStep]:
         """Advance the log prices by ``dt`` years under the day's variance."""
-        import jax.numpy as jnp
-
-        place = (noise.shared[0] + _TABLE_BOUND) * np.float32((_TABLE_POINTS - 1) / (2.0 * _TABLE_BOUND))
-        below = place.astype(jnp.int32)
-        left, right = self.log_scale[below], self.log_scale[below + 1]
-        scale = jnp.exp(left + (place - below) * (right - left))
-        deviation = self.volatility * dt**0.5 * scale
+        deviation = self.volatility * dt**0.5 * scale_at(self.log_scale, noise.shared[0])
         # The whole increment first: a constant added to a rounded state would be rounded the same way at every step.
         increment = (self.drift - 0.5 * self.volatility**2) * dt + deviation * (self.factor @ noise.normal)
         log_price = state + increment
@@ -113,6 +107,16 @@ class StudentTDiffusion(NamedTuple):
     def log_price(self, state: Array) -> Array:
         """The state is the log price."""
         return state
+
+
+def scale_at(log_scale: Array, score: Array) -> Array:
+    """sqrt(W) at scores of the draw, by a table or by several: [path], or [table, path]."""
+    import jax.numpy as jnp
+
+    place = (score + _TABLE_BOUND) * np.float32((_TABLE_POINTS - 1) / (2.0 * _TABLE_BOUND))
+    below = place.astype(jnp.int32)
+    left, right = log_scale[..., below], log_scale[..., below + 1]
+    return jnp.exp(left + (place - below) * (right - left))
 
 
 def log_scale_table(degrees_of_freedom: float) -> NDArray[np.float64]:
@@ -171,10 +175,15 @@ def build(specification: MarketSpecification, step: float) -> StudentTDiffusion:
     step : float
         Length of a step in days; it divides a day.
     """
+    return diffusion(specification, step, log_scale_table(specification.extra["degrees_of_freedom"]))
+
+
+def diffusion(specification: MarketSpecification, step: float, log_scale: NDArray[np.float64]) -> StudentTDiffusion:
+    """Parameters as arrays, with the table or tables of the variance."""
     return StudentTDiffusion(
         np.float32(specification.drifts[:, None]),  # type: ignore[arg-type]
         np.float32(specification.volatilities[:, None]),  # type: ignore[arg-type]
         np.float32(correlation_factor(specification.correlation)),  # type: ignore[arg-type]
-        np.float32(log_scale_table(specification.extra["degrees_of_freedom"])),  # type: ignore[arg-type]
+        np.float32(log_scale),  # type: ignore[arg-type]
         np.uint32(round(1.0 / step)),  # type: ignore[arg-type]
     )

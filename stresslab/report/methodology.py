@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
 from stresslab.market.models import MODELS
 from stresslab.report.formatting import count
 from stresslab.report.review import Review
@@ -28,6 +33,28 @@ GLOSSARY = (
 )
 
 
+def overlay(attributes: Mapping[str, Any]) -> str:
+    """What the scenario does on top of its model, as sentences; empty where it does nothing."""
+    market = json.loads(str(attributes["resolved_scenario"]))["market"]
+    stress = market.get("stress")
+    if stress is None:
+        return ""
+    parts = []
+    if stress["volatility_factor"] != 1.0:
+        parts.append(f"volatilities times {stress['volatility_factor']:g}")
+    if stress["correlation_shift"] != 0.0:
+        parts.append(f"correlations moved towards one by {stress['correlation_shift']:.0%}")
+    if stress["jump_rate_factor"] != 1.0:
+        parts.append(f"rates of jumps times {stress['jump_rate_factor']:g}")
+    if stress["gap_time"] is not None:
+        jumps = (
+            f"{asset} {math.expm1(size):+.0%}"
+            for asset, size in zip(market["assets"], stress["gap_sizes"], strict=True)
+        )
+        parts.append(f"a gap after {stress['gap_time']:g} days ({', '.join(jumps)})")
+    return f" The market is stressed on top of the model: {'; '.join(parts)}." if parts else ""
+
+
 def method(review: Review) -> list[tuple[str, str]]:
     """Headed paragraphs: market, margin, paths, estimators."""
     attributes = review.results.attrs
@@ -38,7 +65,7 @@ def method(review: Review) -> list[tuple[str, str]]:
             "Market",
             f"{summary[0].upper()}{summary[1:]}. {count(review.paths)} paths of {review.horizon} in steps of "
             f"{review.step}, from "
-            "today’s prices. A year has 365 days of 24 hours.",
+            f"today’s prices. A year has 365 days of 24 hours.{overlay(attributes)}",
         ),
         (
             "Margin",

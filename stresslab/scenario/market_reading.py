@@ -12,10 +12,12 @@ from stresslab.documents.findings import Document, Findings
 from stresslab.documents.names import closest, name_problem, shown, suggestion
 from stresslab.documents.places import KeyPath
 from stresslab.documents.reading import check_table, check_values, is_table, key_meant, keys_of, reference_at
+from stresslab.market.bar_rows import BarRows
 from stresslab.market.calibration_file import Calibration, calibration_from, open_calibration
 from stresslab.market.correlation import Correlation, read_correlation
 from stresslab.market.models import MODELS
 from stresslab.market.specification import MarketSpecification
+from stresslab.scenario.history_reading import read_histories
 from stresslab.scenario.tables import AssetTable, MarketTable
 
 
@@ -199,8 +201,20 @@ def complete_market(draft: MarketDraft, starts: Mapping[str, float], findings: F
         if asset not in assets and meant is not None and meant not in draft.assets:
             problem = f"the book holds nothing on {shown(asset)}, so these figures are not used"
             findings.notice(draft.document, draft.asset_at(asset), problem, f"did you mean {shown(meant)}?")
-    volatilities = [_volatility(draft, asset, findings) for asset in assets]
-    correlation = _correlation(draft, assets, findings)
+    _check_tables_by_asset(draft, assets, findings)
+    history = None if "histories" not in (draft.parameters or {}) else _history(draft, assets, findings)
+    volatilities: list[float | None]
+    if history is not None:
+        # What nobody states is the history's own.
+        own = dict(zip(assets, history.volatilities.tolist(), strict=True))
+        stated = [_stated_volatility(draft, asset) for asset in assets]
+        volatilities = [own[asset] if value is None else value for asset, value in zip(assets, stated, strict=True)]
+        correlation: np.ndarray[Any, np.dtype[np.float64]] | None = history.correlation
+    elif draws_from_history(draft.model):
+        return None  # a fault by now, or one of the table's own
+    else:
+        volatilities = [_volatility(draft, asset, findings) for asset in assets]
+        correlation = _correlation(draft, assets, findings)
     if len(findings.faults) > before or draft.model is None or draft.parameters is None or correlation is None:
         return None
     if any(volatility is None for volatility in volatilities):
@@ -212,8 +226,49 @@ def complete_market(draft: MarketDraft, starts: Mapping[str, float], findings: F
         volatilities=np.array(volatilities, dtype=np.float64),
         drifts=np.array([_drift(draft, asset) for asset in assets], dtype=np.float64),
         correlation=correlation,
-        extra=draft.parameters,
+        extra={key: value for key, value in draft.parameters.items() if key != "histories"},
+        history=history,
     )
+
+
+def draws_from_history(model: str | None) -> bool:
+    """Whether a model draws bars of the past."""
+    return model is not None and "histories" in MODELS[model].parameters.model_fields
+
+
+def _history(draft: MarketDraft, assets: Sequence[str], findings: Findings) -> BarRows | None:
+    """Bars of the past; paths are relative to the file that states them."""
+    assert draft.parameters is not None, "parameters hold the histories"
+    key = key_meant(draft.document.at(draft.at), "histories", _known(draft.model))
+    document, at = draft.document, (*draft.at, key)
+    if draft.document.at(at) is None and draft.calibration_document is not None:
+        document, at = draft.calibration_document, ("parameters", "histories")
+    stated = (*draft.at, key_meant(draft.document.at(draft.at), "correlation", _known(draft.model)))
+    if draft.document.at(stated) is not None:
+        problem = f"the model {shown(draft.model or '')} draws whole rows of bars, which bring their own correlation"
+        findings.notice(draft.document, stated, problem, "remove the table: it is not used")
+    parameters = draft.parameters
+    return read_histories(document, at, document.folder, parameters["histories"], parameters["bar"], assets, findings)
+
+
+def _stated_volatility(draft: MarketDraft, asset: str) -> float | None:
+    table = draft.assets.get(asset)
+    if table is not None and table.volatility is not None:
+        return table.volatility
+    return None if draft.calibration is None else draft.calibration.volatilities.get(asset)
+
+
+def _check_tables_by_asset(draft: MarketDraft, assets: Sequence[str], findings: Findings) -> None:
+    """A parameter that is a table by asset must hold each asset of the book."""
+    for key, value in (draft.parameters or {}).items():
+        missing = [asset for asset in assets if isinstance(value, dict) and asset not in value]
+        if missing:
+            table = draft.document.at(draft.at)
+            at = (*draft.at, key_meant(table, key, _known(draft.model)))
+            listed = ", ".join(shown(asset) for asset in missing)
+            problem = f"`{key}` lacks {listed}, which the book needs"
+            remedy = "add its file" if key == "histories" else "add it to the table, or write one number for all assets"
+            findings.fault(draft.document, at, problem, remedy)
 
 
 def _volatility(draft: MarketDraft, asset: str, findings: Findings) -> float | None:

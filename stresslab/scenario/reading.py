@@ -36,6 +36,7 @@ from stresslab.scenario.policies.kind import Surroundings
 from stresslab.scenario.policy_reading import check_policies, check_unused, read_policies
 from stresslab.scenario.scenario import Scenario
 from stresslab.scenario.start_prices import start_prices
+from stresslab.scenario.stress_reading import read_stress
 from stresslab.scenario.tables import Paths, ScenarioFile, Seed
 from stresslab.scenario.time_grid import check_model_step, read_time_grid
 from stresslab.venues.contracts import CONTRACTS, exposure, unrealized_pnl
@@ -97,8 +98,8 @@ def scenario_from(
     draft = _book(document, (key_meant(document.data, "book", known),), findings)
     market = read_market(document, (key_meant(document.data, "market", known),), findings)
     grid = read_time_grid(document, findings)
-    if grid is not None and market is not None and market.model is not None:
-        check_model_step(document, market.model, grid, findings)
+    if grid is not None and market is not None and market.model is not None and market.parameters is not None:
+        check_model_step(document, market.model, market.parameters, grid, findings)
     start_at, impact_at, auto_at = ((key_meant(document.data, key, known),) for key in _EVENT_KEYS)
     surroundings = Surroundings(
         None if draft is None else {name: draft.positions[index] for name, index in draft.ids.items()},
@@ -121,6 +122,11 @@ def scenario_from(
         marked = replace(draft.book, positions=positions)
         check_policies(document, policies, read, marked, lambda *held: _surplus(*held)[0], findings)
     specification = complete_market(market, starts, findings) if starts else None
+    stress_at = (*market.at, "stress")
+    if document.at(stress_at) is not None and starts and grid is not None and market.parameters is not None:
+        assert market.model is not None, "parameters belong to a model"
+        stress = read_stress(document, stress_at, market.model, market.parameters, list(starts), grid, findings)
+        specification = None if specification is None else replace(specification, stress=stress)
     funding_at, funding_text = (*market.at, "funding"), None
     if document.at(funding_at) is not None and starts and grid is not None:
         interval = None if draft.book is None else draft.book.venue.funding_interval

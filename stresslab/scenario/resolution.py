@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields, is_dataclass
 from typing import Any
 
+import numpy as np
+
 from stresslab.book.book import Book, Position
 from stresslab.book.configuration import Configuration
 from stresslab.market.funding import FundingSpecification
@@ -74,8 +76,14 @@ def _market(market: MarketSpecification) -> dict[str, Any]:
         "drifts": market.drifts.tolist(),
         "correlation": market.correlation.tolist(),
         "parameters": dict(market.extra),
+        "history": None if market.history is None else dict(market.history.hashes),
+        "stress": None if market.stress is None else _plain(market.stress),
         "funding": None if market.funding is None else _funding(market.funding),
     }
+
+
+def _plain(figures: object) -> dict[str, Any]:
+    return {key: value.tolist() if isinstance(value, np.ndarray) else value for key, value in vars(figures).items()}
 
 
 def _funding(funding: FundingSpecification) -> dict[str, Any]:

@@ -61,6 +61,6 @@ def _cleaned(value: Any) -> Any:
         if len(kept) == 1:
             del cleaned["anyOf"]
             cleaned = {**kept[0], **cleaned}
-            if cleaned.get("default", ...) is None:
-                del cleaned["default"]
+    if cleaned.get("default", ...) is None:
+        del cleaned["default"]
     return cleaned

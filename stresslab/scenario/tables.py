@@ -11,6 +11,7 @@ from stresslab.market.correlation import CorrelationTable
 from stresslab.market.models import MODELS
 from stresslab.scenario.event_reading import AutoDeleveragingTable, ImpactTable, Start
 from stresslab.scenario.funding_reading import FundingTable
+from stresslab.scenario.stress_reading import StressTable
 
 MOST_PATHS = 1_000_000_000
 LARGEST_SEED = 2**63 - 1
@@ -53,6 +54,9 @@ class MarketTable(BaseModel):
     ] = None
     funding: SkipValidation[FundingTable | None] = Field(
         default=None, description="Funding payments; without this table none are made."
+    )
+    stress: SkipValidation[StressTable | None] = Field(
+        default=None, description="An overlay on top of the model's own figures."
     )
     assets: SkipValidation[dict[str, AssetTable]] = Field(
         default={}, description="Figures by asset; beside a calibration they take its figures' place."

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from stresslab.documents.durations import duration_text, minutes_of
 from stresslab.documents.findings import Document, Findings
@@ -58,15 +60,17 @@ def read_time_grid(document: Document, findings: Findings) -> TimeGrid | None:
     return TimeGrid(horizon, step)
 
 
-def check_model_step(document: Document, model: str, grid: TimeGrid, findings: Findings) -> None:
-    """A model may ask more of the step than that it divides the horizon."""
-    problem = MODELS[model].step_fault(grid.step / 1440)
+def check_model_step(
+    document: Document, model: str, parameters: Mapping[str, Any], grid: TimeGrid, findings: Findings
+) -> None:
+    """A model with its parameters may ask more of the step than that it divides the horizon."""
+    problem = MODELS[model].step_fault(parameters, grid.step / 1440)
     if problem is not None:
         step_key = key_meant(document.data, "step", keys_of(ScenarioFile))
         near = " or ".join(
             f'"{duration_text(divisor)}"'
             for divisor in _nearest_divisors(grid.horizon, grid.step)
-            if MODELS[model].step_fault(divisor / 1440) is None
+            if MODELS[model].step_fault(parameters, divisor / 1440) is None
         )
         remedy = f"write {near}" if near else 'write a step such as "1h" or "8h"'
         findings.fault(

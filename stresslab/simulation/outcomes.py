@@ -42,8 +42,8 @@ class Outcomes:
     insurance_draw : numpy.ndarray
         What was missing below zero at liquidation, [stake, path], not negative.
     closed_step : numpy.ndarray
-        Step in which the venue closed the rest of the stake, [stake, path]; that of the liquidation where it closes pools
-        whole, steps + 1 if never.
+        Step in which the venue closed the rest of the stake, [stake, path]; that of the liquidation where it closes
+        pools whole, steps + 1 if never.
     ledger : numpy.ndarray
         Sums of the ledger's lines (`stresslab.margin.ledger`) over the pools of each account, [account, line, path].
     ledger_drift : numpy.ndarray

@@ -21,7 +21,7 @@ from stresslab.margin.problem import Bridge, Problem, build_problem
 from stresslab.market import noise
 from stresslab.market.funding import build as build_funding
 from stresslab.market.funding import streams as funding_streams
-from stresslab.market.models import MODELS
+from stresslab.market.models import MODELS, build_process
 from stresslab.scenario.scenario import Scenario
 from stresslab.simulation.outcomes import Outcomes
 from stresslab.venues.rules.procedures import WHOLE
@@ -90,7 +90,7 @@ def simulate(
     problem = build_problem(book, resting, assets, bridge=bridge)
     accounts = build_accounts(scenario, [scenario.configurations[place] for place in acting], bridge=bridge)
     model = MODELS[scenario.market.model]
-    process = model.build(scenario.market, scenario.step)
+    process = build_process(scenario.market, scenario.step)
     streams = block.Streams(
         np.asarray(noise.stream_keys(scenario.seed, model.streams(scenario.market.assets))),  # type: ignore[arg-type]
         np.asarray(noise.stream_keys(scenario.seed, problem.several_streams)),  # type: ignore[arg-type]

@@ -222,8 +222,8 @@ def test_the_variances_that_can_be_drawn_average_to_one(nu):
 
 
 def test_the_step_must_divide_a_day_where_the_variance_is_daily():
-    assert MODELS["student_t"].step_fault(1.0 / 24.0) is None
-    assert MODELS["student_t"].step_fault(1.0) is None
-    assert MODELS["student_t"].step_fault(5.0 / 24.0) is not None
-    assert MODELS["student_t"].step_fault(2.0) is not None
-    assert MODELS["gbm"].step_fault(5.0 / 24.0) is None
+    assert MODELS["student_t"].step_fault({}, 1.0 / 24.0) is None
+    assert MODELS["student_t"].step_fault({}, 1.0) is None
+    assert MODELS["student_t"].step_fault({}, 5.0 / 24.0) is not None
+    assert MODELS["student_t"].step_fault({}, 2.0) is not None
+    assert MODELS["gbm"].step_fault({}, 5.0 / 24.0) is None

@@ -16,7 +16,6 @@ from stresslab.simulation.outcomes import Outcomes
 from stresslab.simulation.run import simulate
 from tests.oracles.account_twin import AccountResult, run_account
 from tests.oracles.funding_twin import funding_rates
-from tests.oracles.random_accounts import SHAPES
 from tests.oracles.twin import gain, market_path
 
 TOLERANCE = 1e-5

@@ -1,8 +1,8 @@
 """How long a desk takes to answer when a pool's margin runs low, if anybody answers at all.
 
 An alarm is raised when a pool falls below the trigger. The desk acts after a lognormal delay, longer where the alarm is
-raised at night or at a weekend. Where nobody answers, the alarm is raised anew after a day. An alarm ends when the pool is
-above the trigger again.
+raised at night or at a weekend. Where nobody answers, the alarm is raised anew after a day. An alarm ends when the pool
+is above the trigger again.
 """
 
 from __future__ import annotations

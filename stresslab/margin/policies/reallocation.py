@@ -1,10 +1,10 @@
 """Reallocation: collateral moved between the pools of an account from time to time.
 
 At the end of every so many steps the equity of all open pools is divided anew: in proportion to maintenance margin, so
-that all margin ratios are equal; or so that what each holds beyond its maintenance margin is in proportion to the standard
-deviation of its pnl under the scenario's volatilities and correlations, to which the collateral that a given probability
-of liquidation requires is nearly proportional. A pool gives no more than its cash. What pools give is on its way for the
-delay; what was meant for a pool that is closed when it arrives stays outside.
+that all margin ratios are equal; or so that what each holds beyond its maintenance margin is in proportion to the
+standard deviation of its pnl under the scenario's volatilities and correlations, to which the collateral that a given
+probability of liquidation requires is nearly proportional. A pool gives no more than its cash. What pools give is on
+its way for the delay; what was meant for a pool that is closed when it arrives stays outside.
 """
 
 from __future__ import annotations

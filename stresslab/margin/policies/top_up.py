@@ -1,9 +1,9 @@
 """Top-up: money sent into a pool whose margin ratio fell below a trigger, out of one reserve for all pools.
 
-At the end of a step, in this order: money that is due arrives; money on its way to a pool that was closed meanwhile goes
-back to the reserve; then each open pool whose margin ratio is below the trigger, and to which nothing is on its way, is
-sent what restores the target, within what its cap and the reserve still allow. Pools are served in the configuration's
-order.
+At the end of a step, in this order: money that is due arrives; money on its way to a pool that was closed meanwhile
+goes back to the reserve; then each open pool whose margin ratio is below the trigger, and to which nothing is on its
+way, is sent what restores the target, within what its cap and the reserve still allow. Pools are served in the
+configuration's order.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Withdrawal: money taken out of a pool that holds more than it needs.
 
-At the end of a step each open pool whose margin ratio is above the trigger, and from which nothing is on its way out, is
-marked for what exceeds the target, within its cash and its cap. After the delay it leaves, as far as it still exceeds
-the target. Profit that is not realized cannot be taken out.
+At the end of a step each open pool whose margin ratio is above the trigger, and from which nothing is on its way out,
+is marked for what exceeds the target, within its cash and its cap. After the delay it leaves, as far as it still
+exceeds the target. Profit that is not realized cannot be taken out.
 """
 
 from __future__ import annotations

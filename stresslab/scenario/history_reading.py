@@ -1,0 +1,97 @@
+"""The histories that a market model draws from: files of bars, read, aligned and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stresslab.documents.durations import duration_text, minutes_of
+from stresslab.documents.faults import InputError
+from stresslab.documents.findings import Document, Findings
+from stresslab.documents.names import shown
+from stresslab.documents.places import KeyPath, Place
+from stresslab.market.bar_rows import FEWEST_ROWS, BarRows
+
+if TYPE_CHECKING:
+    from stresslab.calibration.history import History
+
+
+def read_histories(
+    document: Document,
+    at: KeyPath,
+    folder: Path,
+    paths: Mapping[str, str],
+    bar: str,
+    assets: Sequence[str],
+    findings: Findings,
+) -> BarRows | None:
+    """Read the bars of the book's assets; None where something is wrong with them.
+
+    A row is a bar for which every asset has a price, and had one a bar before; all else that the files hold is left
+    out.
+
+    Parameters
+    ----------
+    document, at : Document and path
+        Where the table of files stands.
+    folder : pathlib.Path
+        Where relative paths start.
+    paths : mapping of str to str
+        File of each asset; more assets than the book's may be there.
+    bar : str
+        Length that the bars must have.
+    assets : sequence of str
+        Underlyings of the book.
+    findings : Findings
+        Takes the faults, those of the files among them.
+    """
+    # pandas, which reads the files, takes a while to load.
+    from stresslab.calibration.history import read_history
+
+    histories: list[History] = []
+    before = len(findings.faults)
+    for asset in assets:
+        if asset not in paths:
+            continue  # already a fault
+        try:
+            history = read_history(folder / paths[asset], asset)
+        except InputError as error:
+            for fault in error.faults:
+                findings.fault_at(fault.path, Place(fault.line, fault.column), fault.problem, fault.remedy)
+            continue
+        minutes = history.interval // 60
+        if history.interval != 60 * minutes_of(bar):
+            problem = f"the history of {shown(asset)} has bars of {duration_text(minutes)}, not of {bar}"
+            findings.fault(document, at, problem, f'write bar = "{duration_text(minutes)}", or give other files')
+        histories.append(history)
+    if len(findings.faults) > before or len(histories) < len(assets):
+        return None
+    rows = _aligned(histories, minutes_of(bar) / 1440.0)
+    if len(rows.returns) < FEWEST_ROWS:
+        problem = f"the histories share {len(rows.returns)} bars, fewer than {FEWEST_ROWS}"
+        findings.fault(document, at, problem, "give histories of one period")
+        return None
+    still = [asset for asset, spread in zip(assets, rows.returns.std(axis=0), strict=True) if spread == 0.0]
+    for asset in still:
+        findings.fault(document, at, f"the price of {shown(asset)} never moves", "give a history of a traded asset")
+    return None if still else rows
+
+
+def _aligned(histories: Sequence[History], bar: float) -> BarRows:
+    common = histories[0].times
+    for history in histories[1:]:
+        common = np.intersect1d(common, history.times)
+    follows = np.diff(common) == np.timedelta64(histories[0].interval, "s")
+    returns, lows, highs = [], [], []
+    for history in histories:
+        chosen = np.searchsorted(history.times, common)
+        close, low, high = (values[chosen] for values in (history.close, history.low, history.high))
+        move = np.log(close[1:] / close[:-1])[follows]
+        returns.append(move)
+        lows.append(np.minimum(np.log(low[1:] / close[:-1])[follows], np.minimum(move, 0.0)))
+        highs.append(np.maximum(np.log(high[1:] / close[:-1])[follows], np.maximum(move, 0.0)))
+    hashes = {history.asset: history.sha256 for history in histories}
+    return BarRows(np.column_stack(returns), np.column_stack(lows), np.column_stack(highs), bar, hashes)
