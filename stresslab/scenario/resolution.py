@@ -82,10 +82,6 @@ def _market(market: MarketSpecification) -> dict[str, Any]:
     }
 
 
-def _plain(figures: object) -> dict[str, Any]:
-    return {key: value.tolist() if isinstance(value, np.ndarray) else value for key, value in vars(figures).items()}
-
-
 def _funding(funding: FundingSpecification) -> dict[str, Any]:
     # JSON has no infinity: no cap is null.
     return asdict(funding) | {"cap": funding.cap if math.isfinite(funding.cap) else None}
