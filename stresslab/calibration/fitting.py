@@ -8,51 +8,27 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
-from scipy.special import gammaln
 
-from stresslab.calibration.correlation import Repair, nearest_correlation, pearson_correlation, rank_correlation
+from stresslab.calibration.bar_fitting import BAR_MODELS, check_bars, estimate_bars
+from stresslab.calibration.correlation import nearest_correlation, pearson_correlation, rank_correlation
+from stresslab.calibration.degrees_of_freedom import DEGREES_OF_FREEDOM, fit_degrees_of_freedom
+from stresslab.calibration.estimate import Estimate, cluster_error
 from stresslab.calibration.history import History, cut
 from stresslab.calibration.returns import bar_returns, daily_returns
 from stresslab.documents.faults import Fault, InputError
 
 # The market models that this package knows how to fit.
-FITTED_MODELS = ("gbm", "student_t")
+FITTED_MODELS = ("gbm", "student_t", *BAR_MODELS)
 DAYS_A_YEAR = 365
 _YEAR = DAYS_A_YEAR * 86_400
-# Degrees of freedom are sought where the variance exists and up to where the model's own range ends.
-_DEGREES_OF_FREEDOM = (2.5, 1000.0)
 _GROUPS = 40
 _FEW_DAYS = 250
 # Rounding to four decimals moves no eigenvalue by more than 0.5e-4 an asset (Weyl); a floor of twice that keeps the
 # written matrix definite.
 CORRELATION_DECIMALS = 4
 _FLOOR_PER_ASSET = 1e-4
-_SINGULAR = 1e-6
 # What arithmetic makes of an eigenvalue of 0.
 _ROUNDING = 1e-12
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """Figures of a model, estimated from daily log returns.
-
-    Parameters
-    ----------
-    volatilities : numpy.ndarray
-        Standard deviation of daily log returns, [asset], a year of 365 days, positive.
-    correlation : numpy.ndarray
-        Correlation of the Gaussian core, [asset, asset], positive semidefinite.
-    parameters : dict of str to float
-        The model's own parameters by name.
-    repair : Repair
-        What it took to make the correlation positive semidefinite.
-    """
-
-    volatilities: NDArray[np.float64]
-    correlation: NDArray[np.float64]
-    parameters: dict[str, float]
-    repair: Repair
 
 
 @dataclass(frozen=True)
@@ -106,6 +82,9 @@ def calibrate(
 ) -> Calibration:
     """Fit a market model to histories.
 
+    ``garch``, ``filtered_history`` and ``bootstrap`` are fitted to the bars themselves, see
+    `stresslab.calibration.bar_fitting`; what follows is said of the others.
+
     All figures come from daily log returns (UTC days). The day is the unit in which the Student-t model draws its
     variance, so a second return of the same day tells little more about the volatility; and a quarter's risk adds up
     daily returns, in which what comes and goes within a day is no risk. The volatility from the bars themselves is
@@ -125,7 +104,7 @@ def calibrate(
     histories : sequence of History
         One an asset.
     model : str
-        ``gbm`` or ``student_t``.
+        One of `FITTED_MODELS`.
     since, until : datetime.date, optional
         First and last day of the window; default: all days that every history covers.
 
@@ -141,6 +120,8 @@ def calibrate(
     """
     histories = tuple(histories)
     _check(histories, model)
+    if model in BAR_MODELS:
+        check_bars(histories, model, since, until)
     returns = daily_returns(histories, since, until)
     first, last = returns.days[0].item(), returns.days[-1].item()
     complete = int((~np.isnan(returns.values)).all(axis=1).sum())
@@ -150,9 +131,13 @@ def calibrate(
     still = _still_pairs(returns.values, model)
     if still:
         raise InputError([_still_fault(histories, pair, first, last) for pair in still])
-    estimate = _estimate(returns.values, model)
-    standard_errors, left_out = _jackknife(histories, returns.values, model, estimate)
     windows = tuple(cut(history, returns.days[0], returns.days[-1] + np.timedelta64(1, "D")) for history in histories)
+    if model in BAR_MODELS:
+        estimate, standard_errors, own_remarks = estimate_bars(windows, model)
+    else:
+        estimate = _estimate(returns.values, model)
+        standard_errors, left_out = _jackknife(histories, returns.values, model, estimate)
+        own_remarks = _left_out_remarks(histories, left_out)
     return Calibration(
         model=model,
         since=first,
@@ -164,45 +149,8 @@ def calibrate(
         returns=(~np.isnan(returns.values)).sum(axis=0),
         histories=histories,
         windows=windows,
-        remarks=(*_remarks(estimate, complete, since, first, until, last), *_left_out_remarks(histories, left_out)),
+        remarks=(*_remarks(estimate, complete, since, first, until, last), *own_remarks),
     )
-
-
-def fit_degrees_of_freedom(returns: NDArray[np.float64], correlation: NDArray[np.float64]) -> float:
-    """Degrees of freedom of a multivariate Student-t of unit variance, by maximum likelihood.
-
-    The variance of every asset is held at that of the sample and the correlation at the one given, so that the model
-    keeps the sample's volatility whatever the tails; the likelihood is that of METHODS M41's vector, all assets sharing
-    one mixing variance [Kotz and Nadarajah, Multivariate t Distributions, 2004, for the density]. Directions in which
-    the correlation has no variance are left out: what is left of a multivariate t is one with the same degrees.
-
-    Parameters
-    ----------
-    returns : numpy.ndarray
-        [time, asset]; rows with a NaN are left out.
-    correlation : numpy.ndarray
-        [asset, asset], positive semidefinite.
-
-    Returns
-    -------
-    float
-        In [2.5, 1000]; at the upper end the tails are as thin as the normal's.
-    """
-    rows = returns[~np.isnan(returns).any(axis=1)]
-    standard = (rows - rows.mean(axis=0)) / rows.std(axis=0)
-    values, vectors = np.linalg.eigh(correlation)
-    kept = values > _SINGULAR
-    dimension = int(kept.sum())
-    radii = ((standard @ vectors[:, kept]) ** 2 / values[kept]).sum(axis=1)
-
-    def loss(inverse: float) -> float:
-        degrees = 1 / inverse
-        constant = gammaln((degrees + dimension) / 2) - gammaln(degrees / 2) - dimension / 2 * np.log(degrees - 2)
-        return float((degrees + dimension) / 2 * np.log1p(radii / (degrees - 2)).mean() - constant)
-
-    low, high = _DEGREES_OF_FREEDOM
-    found = minimize_scalar(loss, bounds=(1 / high, 1 / low), method="bounded", options={"xatol": 1e-7})
-    return float(1 / found.x)
 
 
 def _estimate(returns: NDArray[np.float64], model: str) -> Estimate:
@@ -267,14 +215,11 @@ def _jackknife(
             [Fault(histories[0].path, 1, 1, problem, "give longer histories, or histories of traded assets")]
         )
 
-    def error(values: list[NDArray[np.float64]]) -> NDArray[np.float64]:
-        return np.asarray(np.sqrt((len(values) - 1) * np.var(values, axis=0)))
-
     errors = Estimate(
-        volatilities=error([replicate.volatilities for replicate in replicates]),
-        correlation=error([replicate.correlation for replicate in replicates]),
+        volatilities=cluster_error([replicate.volatilities for replicate in replicates]),
+        correlation=cluster_error([replicate.correlation for replicate in replicates]),
         parameters={
-            name: float(error([np.asarray(replicate.parameters[name]) for replicate in replicates]))
+            name: float(cluster_error([np.asarray(replicate.parameters[name]) for replicate in replicates]))
             for name in estimate.parameters
         },
         repair=estimate.repair,
@@ -337,9 +282,9 @@ def _remarks(
             f"{estimate.repair.distance:.5f} away (Frobenius norm)."
         )
     degrees = estimate.parameters.get("degrees_of_freedom")
-    if degrees is not None and degrees > 0.99 * _DEGREES_OF_FREEDOM[1]:
-        remarks.append("Daily returns show no fat tails: the degrees of freedom are at the upper end of their range.")
-    if degrees is not None and degrees < 1.01 * _DEGREES_OF_FREEDOM[0]:
+    if degrees is not None and degrees > 0.99 * DEGREES_OF_FREEDOM[1]:
+        remarks.append("Returns show no fat tails: the degrees of freedom are at the upper end of their range.")
+    if degrees is not None and degrees < 1.01 * DEGREES_OF_FREEDOM[0]:
         remarks.append(
             "The degrees of freedom are at the lower end of their range: look for bad prices in the histories."
         )

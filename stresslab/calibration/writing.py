@@ -11,8 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
+from stresslab.calibration.bar_fitting import BAR_MODELS, HISTORY_MODELS, MEAN_BLOCK
 from stresslab.calibration.fitting import CORRELATION_DECIMALS, Calibration
 from stresslab.calibration.history import Gap, History
+from stresslab.documents.durations import duration_text
 from stresslab.documents.faults import Fault, InputError
 from stresslab.documents.fields import LARGEST_VOLATILITY
 from stresslab.documents.findings import Findings
@@ -20,6 +22,14 @@ from stresslab.documents.names import name_problem
 from stresslab.documents.reading import parse_document
 from stresslab.market.calibration_file import calibration_from
 
+_WEIGHTS = (
+    "weights of GJR-GARCH by asset: maximum likelihood with Student-t shocks, the mean variance held at the sample's; "
+    "standard errors: sandwich over 40 blocks of consecutive bars"
+)
+_ROWS = (
+    "correlations: product-moment of bars, for the reader alone, since whole rows are drawn, standard errors by 40 "
+    "sections; mean_block: chosen, not estimated"
+)
 _METHODS = {
     "gbm": "correlations: product-moment of daily log returns, pair by pair",
     "student_t": (
@@ -27,14 +37,23 @@ _METHODS = {
         "degrees of freedom: joint maximum likelihood of the multivariate Student-t of daily log returns, all assets "
         "sharing one mixing variance, volatilities and correlations held"
     ),
+    "garch": (
+        f"{_WEIGHTS}; start_volatility: of the bar after the last; correlations: sin(pi tau / 2) of Kendall's tau of "
+        "returns over their conditional deviations, pair by pair, standard errors by 40 sections; degrees of freedom: "
+        "joint maximum likelihood of the same, all assets sharing one mixing variance, standard error by jackknife "
+        "over 40 blocks"
+    ),
+    "filtered_history": f"{_WEIGHTS}; {_ROWS}",
+    "bootstrap": f"standard errors of volatilities: jackknife over 40 blocks of consecutive bars; {_ROWS}",
 }
 
 
-def calibration_toml(calibration: Calibration, name: str, note: str = "") -> str:
+def calibration_toml(calibration: Calibration, name: str, note: str = "", folder: Path = Path()) -> str:
     """A calibration in the format that a scenario's ``calibration`` key reads.
 
     Figures have four decimals, far less than their standard errors. The text depends on the histories' bytes and the
-    window alone; it names files and not their places.
+    window alone; it names files and not their places, but for a model that draws from them: there the places, relative
+    to the calibration's folder, are among the parameters.
 
     Parameters
     ----------
@@ -44,6 +63,8 @@ def calibration_toml(calibration: Calibration, name: str, note: str = "") -> str
         Name of the calibration.
     note : str
         What the reader should know about the choice of data and window; empty for none.
+    folder : pathlib.Path
+        Where the calibration will stand.
 
     Returns
     -------
@@ -58,7 +79,9 @@ def calibration_toml(calibration: Calibration, name: str, note: str = "") -> str
         f"as_of = {calibration.until}",
     ]
     lines += ["", "[parameters]"]
+    lines += _stated(calibration, folder)
     lines += [f"{key} = {value:.3f}" for key, value in estimate.parameters.items()]
+    lines += [f"{key} = {_by_asset(assets, values)}" for key, values in estimate.by_asset.items()]
     for asset, volatility in zip(assets, estimate.volatilities, strict=True):
         lines += ["", f"[assets.{asset}]", f"volatility = {volatility:.4f}", "drift = 0.0"]
     lines += ["", "[correlation]", f"assets = {toml_texts(assets)}", "matrix = ["]
@@ -77,6 +100,7 @@ def calibration_toml(calibration: Calibration, name: str, note: str = "") -> str
         "[history.standard_errors]",
     ]
     lines += [f"{key} = {value:.3f}" for key, value in errors.parameters.items()]
+    lines += [f"{key} = {_by_asset(assets, values)}" for key, values in errors.by_asset.items()]
     lines.append("correlation = [")
     lines += [f"  {_figures(row)}," for row in errors.correlation]
     lines.append("]")
@@ -121,7 +145,7 @@ def write_calibration(calibration: Calibration, path: str | Path, note: str = ""
     """
     target = Path(path)
     check_target(target)
-    text = calibration_toml(calibration, target.stem, note)
+    text = calibration_toml(calibration, target.stem, note, target.parent)
     _check_readable(calibration, str(path), text)
     write_checked(target, text)
 
@@ -195,7 +219,7 @@ def _check_readable(calibration: Calibration, path: str, text: str) -> None:
     if faults:
         raise InputError(faults)
     findings = Findings()
-    document = parse_document(text.encode(), path, Path(), findings)
+    document = parse_document(text.encode(), path, Path(path).parent, findings)
     if document is not None:
         calibration_from(document, findings)
     findings.stop_at_faults()
@@ -216,6 +240,13 @@ def calibration_summary(calibration: Calibration) -> str:
         )
     for name, value in estimate.parameters.items():
         lines.append(f"{name.replace('_', ' ')}: {value:.3f} (standard error {errors.parameters[name]:.3f})")
+    for name, values in estimate.by_asset.items():
+        spread = errors.by_asset.get(name)
+        figures = [
+            f"{asset} {value:.4f}" + ("" if spread is None else f" (standard error {spread[index]:.4f})")
+            for index, (asset, value) in enumerate(zip(calibration.assets, values, strict=True))
+        ]
+        lines.append(f"{name.replace('_', ' ')}: {', '.join(figures)}")
     lines.append("drifts: 0 (a mean return is not estimated: its standard error is as large as itself)")
     if len(calibration.assets) > 1:
         above = np.triu_indices(len(calibration.assets), 1)
@@ -229,7 +260,33 @@ def calibration_summary(calibration: Calibration) -> str:
     return "\n".join([*lines, *calibration.remarks, *findings])
 
 
+def _stated(calibration: Calibration, folder: Path) -> list[str]:
+    """Parameters that are not estimated: the length of a bar, and the files that the model draws from."""
+    if calibration.model not in BAR_MODELS:
+        return []
+    lines = [f"bar = {toml_text(duration_text(calibration.histories[0].interval // 60))}"]
+    if calibration.model in HISTORY_MODELS:
+        places = [
+            f"{toml_text(history.asset)} = {toml_text(Path(os.path.relpath(history.path, folder)).as_posix())}"
+            for history in calibration.histories
+        ]
+        lines += [f"mean_block = {toml_text(MEAN_BLOCK)}", f"histories = {{ {', '.join(places)} }}"]
+    return lines
+
+
+def _by_asset(assets: Iterable[str], values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> str:
+    figures = [f"{toml_text(asset)} = {value:.4f}" for asset, value in zip(assets, values + 0.0, strict=True)]
+    return f"{{ {', '.join(figures)} }}"
+
+
 def _method(calibration: Calibration) -> str:
+    if calibration.model in BAR_MODELS:
+        return (
+            "volatilities: standard deviation of log returns of bars, which are the unit of the model, times the root "
+            f"of the bars in a year; {_METHODS[calibration.model]}; repair: nearest correlation matrix in the "
+            "Frobenius norm (Higham 2002); drifts: set to 0, not estimated; no return is taken across a missing bar, "
+            "and no bar is filled in"
+        )
     return (
         "volatilities: sample standard deviation of log returns of UTC days, times sqrt(365), since the day is the "
         "unit of the model and moves that come and go within a day add up to no risk over a quarter "

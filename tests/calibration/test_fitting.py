@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 from scipy.stats import multivariate_t
 
-from stresslab.calibration.fitting import Calibration, calibrate, fit_degrees_of_freedom
+from stresslab.calibration.degrees_of_freedom import fit_degrees_of_freedom
+from stresslab.calibration.fitting import Calibration, calibrate
 from stresslab.calibration.history import History, read_history
 from stresslab.calibration.returns import bar_returns, daily_returns
 from stresslab.documents.faults import InputError
