@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from stresslab.backtest.files import backtest_files as backtest_files
     from stresslab.book.configurations import standard_configurations as standard_configurations
     from stresslab.book.reading import read_book as read_book
     from stresslab.calibration.files import calibrate_files as calibrate_files
@@ -53,6 +54,7 @@ _HOMES = MappingProxyType(
         "ResultsError": "stresslab.results.saving",
         "TierTable": "stresslab.venues.tiers",
         "average_entry_price": "stresslab.venues.contracts",
+        "backtest_files": "stresslab.backtest.files",
         "bankruptcy_price": "stresslab.margin.rule_prices",
         "calibrate_files": "stresslab.calibration.files",
         "calibrate_funding_files": "stresslab.calibration.funding_files",
@@ -86,6 +88,7 @@ __all__ = [
     "ResultsError",
     "TierTable",
     "average_entry_price",
+    "backtest_files",
     "bankruptcy_price",
     "calibrate_files",
     "calibrate_funding_files",

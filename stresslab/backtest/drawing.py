@@ -1,7 +1,7 @@
 """Paths of bars drawn from the past in blocks, their volatility rebuilt by GARCH; in NumPy, for many short forecasts.
 
-The law is that of `stresslab.market.filtered_history`: rows of all assets together, blocks of geometric length that wrap
-around, each bar's low and high drawn and stretched with its return (METHODS M37 to M39).
+The law is that of `stresslab.market.filtered_history`: rows of all assets together, blocks of geometric length that
+wrap around, each bar's low and high drawn and stretched with its return (METHODS M37 to M39).
 """
 
 from __future__ import annotations
@@ -121,9 +121,7 @@ def brownian_extremes(
     whole = variance * count
     end = np.sqrt(whole) * generator.standard_normal((paths, len(variance)))
     # 1 - U lies in (0, 1], where a logarithm exists.
-    low, high = (
-        np.sqrt(end**2 - 2.0 * whole * np.log(1.0 - generator.random(end.shape))) for _ in ("lows", "highs")
-    )
+    low, high = (np.sqrt(end**2 - 2.0 * whole * np.log(1.0 - generator.random(end.shape))) for _ in ("lows", "highs"))
     return (end - low) / 2.0, (end + high) / 2.0
 
 

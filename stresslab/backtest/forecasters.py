@@ -106,8 +106,16 @@ def _drawn(weights: Weights, *, drawn_from: int, reverts_to: int, mean_block: in
     return extremes
 
 
+# The market model that the backtest chose (docs/backtest.md); the others are what it must beat.
+DEFAULT = "filtered_history"
+
 FORECASTERS: Mapping[str, Forecaster] = MappingProxyType(
     {
+        DEFAULT: Forecaster(
+            "filtered historical simulation: all bars of the past in blocks of a day on average, volatility rebuilt by "
+            "GARCH of hourly weights (0.03, 0.95) around that of all the past",
+            _drawn(Weights(0.03, 0.95), drawn_from=100 * YEAR, reverts_to=100 * YEAR, mean_block=DAY),
+        ),
         "brownian_90d": Forecaster(
             "Brownian motion with the volatility of the last 90 days",
             _brownian(lambda task: variance_of(task.last(90 * DAY))),

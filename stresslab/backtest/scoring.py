@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import chdtrc
 
 from stresslab.backtest.bars import DAY
 from stresslab.backtest.walking import LEVELS, LEVERAGES, SEED, SIDES, Plan, Walk
@@ -22,6 +23,8 @@ from stresslab.measures.backtesting import (
 )
 
 BLOCK_DAYS = 30
+_COVERAGE_TESTS = ("kupiec_p_value", "christoffersen_p_value", "joint_p_value")
+_OTHERS = ("exceedances", *_COVERAGE_TESTS, "uniformity_p_value", "independence_p_value", "reliability")
 _DRAWS = 4_000
 _LAGS = 10
 EDGES = np.array([0.001, 0.003, 0.01, 0.03, 0.1, 0.2, 0.4, 0.6, 0.8])
@@ -84,9 +87,7 @@ def score(walk: Walk, plan: Plan) -> Scores:
     models, origins, _, _, assets = walk.forecast.shape
     shape = (models, len(LEVELS), len(SIDES))
     figures = {field.name: np.full(shape, np.nan) for field in fields(Scores) if field.name not in _OTHERS}
-    by_asset = {
-        name: np.full((*shape, assets), np.nan) for name in ("kupiec_p_value", "christoffersen_p_value", "joint_p_value")
-    }
+    by_asset = {name: np.full((*shape, assets), np.nan) for name in _COVERAGE_TESTS}
     block = max(round(BLOCK_DAYS * DAY / plan.every), 1)
     rows = block_draws(origins, block, _DRAWS, SEED)
     outcome = walk.outcome[None, :, None]
@@ -120,22 +121,9 @@ def score(walk: Walk, plan: Plan) -> Scores:
     )
 
 
-_OTHERS = (
-    "exceedances",
-    "kupiec_p_value",
-    "christoffersen_p_value",
-    "joint_p_value",
-    "uniformity_p_value",
-    "independence_p_value",
-    "reliability",
-)
-
-
 def _coverage_tests(
     tables: dict[str, NDArray[np.float64]], at: tuple[int, ...], exceeded: NDArray[np.bool_], rate: float
 ) -> None:
-    from scipy.special import chdtrc
-
     rates, tables["kupiec_p_value"][at] = kupiec(int(exceeded.sum()), len(exceeded), rate)
     clusters, tables["christoffersen_p_value"][at] = christoffersen(exceeded)
     tables["joint_p_value"][at] = float(chdtrc(2, rates + clusters))

@@ -104,7 +104,7 @@ def plan_origins(
     begin, end = int(bars.ends[0]) - bars.interval, int(bars.ends[-1])
     first = -(-(begin + _FIRST_PAST) // DAY) * DAY if since is None else _midnight(since)
     if first - begin < _LEAST_PAST:
-        earliest = dt.datetime.fromtimestamp(begin + _LEAST_PAST + DAY, dt.timezone.utc).date()
+        earliest = dt.datetime.fromtimestamp(begin + _LEAST_PAST + DAY, dt.UTC).date()
         problem = f"the common history begins less than 180 days before the first origin, {since}"
         raise InputError([Fault("--since", 1, 1, problem, f"give {earliest} or a later day, or longer histories")])
     last = end - ahead if until is None else min(end - ahead, _midnight(until) + DAY - 1)

@@ -9,7 +9,9 @@ from typing import TextIO
 
 
 @contextmanager
-def progress_of_paths(total: int, stream: TextIO | None = None) -> Iterator[Callable[[int], None] | None]:
+def progress_of_paths(
+    total: int, stream: TextIO | None = None, *, unit: str = "paths", task: str = "simulating"
+) -> Iterator[Callable[[int], None] | None]:
     """Show paths done and time left while the block runs.
 
     Parameters
@@ -18,6 +20,8 @@ def progress_of_paths(total: int, stream: TextIO | None = None) -> Iterator[Call
         Number of paths, at least 1.
     stream : text stream, optional
         Where to show it; by default stderr.
+    unit, task : str
+        What is counted, where it is not paths, and what is being done.
 
     Yields
     ------
@@ -34,11 +38,11 @@ def progress_of_paths(total: int, stream: TextIO | None = None) -> Iterator[Call
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        TextColumn("{task.completed:,.0f} of {task.total:,.0f} paths"),
+        TextColumn("{task.completed:,.0f} of {task.total:,.0f} " + unit),
         TimeRemainingColumn(),
         TextColumn("left"),
     )
     # Transient: when the run ends, its messages stand alone.
     with Progress(*columns, console=Console(file=shown), transient=True) as progress:
-        task = progress.add_task("simulating", total=total)
-        yield lambda done: progress.update(task, completed=done)
+        shown_task = progress.add_task(task, total=total)
+        yield lambda done: progress.update(shown_task, completed=done)

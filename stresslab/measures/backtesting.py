@@ -1,4 +1,4 @@
-"""Tests of forecasts against outcomes: exceedances, proper scores, probabilities of events, and their sampling error."""
+"""Tests of forecasts against outcomes: exceedances, proper scores, probabilities of events, and sampling error."""
 
 from __future__ import annotations
 

@@ -89,8 +89,8 @@ def test_a_lively_today_widens_a_filtered_forecast_and_no_other() -> None:
             )
             for returns in (calm, lively)
         ]
-    # GARCH by hand: 48 bars of variance 16 at weight 0.03 raise it by 0.03 x 15 x (1 - 0.995^48) / 0.005 = 19, the
-    # decay left aside: the deviation is at least 3 times as high at the start and 2.5 times after a day.
+    # GARCH by hand: 48 bars of variance 16 at weight 0.03, each decaying by 0.995 a bar, bring the variance to
+    # 1 + 0.03 x 15 x (1 - 0.995^48) / 0.005 = 20, and a day later to 18: more than 4 times the deviation.
     assert quantiles["filtered"][1] < 2.0 * quantiles["filtered"][0]
     assert quantiles["plain"][1] > 1.3 * quantiles["plain"][0]
 
