@@ -103,7 +103,9 @@ def test_a_liquidated_long_books_price_fee_and_forfeit_by_hand():
         gone = outcomes.liquidation_step[0] <= outcomes.steps
         assert 300 < gone.sum() < 500
         lines = dict(zip(LINES, outcomes.ledger[0][:, gone], strict=True))
-        price, fees, kept, draw = (lines[name] for name in ("price_pnl", "liquidation_fee", "forfeit", "insurance_draw"))
+        price, fees, kept, draw = (
+            lines[name] for name in ("price_pnl", "liquidation_fee", "forfeit", "insurance_draw")
+        )
         assert not any(lines[name].any() for name in ("funding", "trading_fee", "slippage", "transfers"))
         np.testing.assert_allclose(price, -0.095477387, atol=2e-7)
         np.testing.assert_allclose(fees, -fee * 0.904522613, atol=2e-7)
