@@ -196,7 +196,8 @@ def random_account(name: str, number: int, paths: int) -> Scenario:
         entry = mark * draw.uniform(0.98, 1.02)
         held.append(Position(f"p{leg}", symbol, quantity, entry, mark, "cross", None))
     configurations = []
-    wallet = 4.0 * draw.choice([0.08, 0.15])
+    reduces = shape.procedure != "full" or shape.reduction.order != "together"
+    wallet = 4.0 * draw.choice([0.04, 0.07] if reduces else [0.08, 0.15])
     for label, letters in shape.policies.items():
         parts = PARTS[label]
         pools = [(f"{label} {k}", part, wallet * len(part) / 4 * draw.uniform(0.7, 1.4)) for k, part in enumerate(parts)]

@@ -147,7 +147,7 @@ def other_venue(question: Scenario, **changes: Any) -> Scenario:
 
 CONTROLS = {
     "a trigger": ("whole", 0, lambda q: with_policies(q, TopUp, trigger=1.4)),
-    "a sweep's target": ("whole", 0, lambda q: with_policies(q, Withdrawal, target=3.9)),
+    "a sweep's target": ("whole", 2, lambda q: with_policies(q, Withdrawal, target=3.9)),
     "a premium's half-life": (
         "whole",
         0,
