@@ -264,7 +264,8 @@ def fill_at_end(
         at_once = active & (fill.latency == 0)
         sent = orders.send(sent, fill, active, number)
         slippage, fee_rate = (
-            jnp.where(at_once, new, own) for new, own in ((fill.slippage, sent.slippage), (fill.fee_rate, sent.fee_rate))
+            jnp.where(at_once, new, own)
+            for new, own in ((fill.slippage, sent.slippage), (fill.fee_rate, sent.fee_rate))
         )
         due = due | at_once | (open_legs & (sent.due <= number))
         account = account._replace(orders=sent)

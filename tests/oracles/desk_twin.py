@@ -75,9 +75,7 @@ class OrderTicket:
         return None
 
 
-def ticket_of(
-    scenario: Scenario, configuration: Configuration, position: Position, bridge: str
-) -> OrderTicket | None:
+def ticket_of(scenario: Scenario, configuration: Configuration, position: Position, bridge: str) -> OrderTicket | None:
     """The orders that a configuration's policies place on a position."""
     side = math.copysign(1.0, position.quantity)
     orders: list[Order | None] = []

@@ -200,7 +200,9 @@ def random_account(name: str, number: int, paths: int) -> Scenario:
     wallet = 4.0 * draw.choice([0.04, 0.07] if reduces else [0.08, 0.15])
     for label, letters in shape.policies.items():
         parts = PARTS[label]
-        pools = [(f"{label} {k}", part, wallet * len(part) / 4 * draw.uniform(0.7, 1.4)) for k, part in enumerate(parts)]
+        pools = [
+            (f"{label} {k}", part, wallet * len(part) / 4 * draw.uniform(0.7, 1.4)) for k, part in enumerate(parts)
+        ]
         policies = tuple(
             POLICIES[letter.lower()](draw, wallet, _answer(draw) if letter.isupper() else None) for letter in letters
         )
@@ -210,9 +212,7 @@ def random_account(name: str, number: int, paths: int) -> Scenario:
                 for each in policies
             )
         configurations.append(replace(configuration(label, *pools), policies=policies))
-    venue = pack(
-        fee_rate=draw.choice([0.0, 0.002, 0.02]), remainder=draw.choice(["returned", "returned", "forfeited"])
-    )
+    venue = pack(fee_rate=draw.choice([0.0, 0.002, 0.02]), remainder=draw.choice(["returned", "returned", "forfeited"]))
     venue = replace(
         venue,
         liquidation_procedure=shape.procedure,

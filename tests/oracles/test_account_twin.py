@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from stresslab.book.policies import Deleveraging, Policy, StopLoss, TopUp, Withdrawal
-
 from stresslab.margin.ledger_lines import LINES
 from stresslab.margin.problem import Bridge
 from stresslab.scenario.scenario import Scenario
@@ -133,9 +132,7 @@ def with_policies(question: Scenario, kind: type[Policy], **changes: Any) -> Sce
     return replace(
         question,
         configurations=tuple(
-            replace(
-                each, policies=tuple(replace(p, **changes) if isinstance(p, kind) else p for p in each.policies)
-            )
+            replace(each, policies=tuple(replace(p, **changes) if isinstance(p, kind) else p for p in each.policies))
             for each in question.configurations
         ),
     )

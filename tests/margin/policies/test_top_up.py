@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from stresslab.book.policies import TopUp
 from stresslab.margin.policies import top_up
 from stresslab.simulation.run import simulate
 from tests.margin.policies.sights import column, question_of, sight
 from tests.oracles.scenarios import configuration, position, scenario
+from tests.scenario.files import SCENARIO, edited, write
 
 POLICY = TopUp("desk", 2.0, 3.0, 50.0, 80.0, 0.5)
 
@@ -79,3 +81,42 @@ def test_a_top_up_lowers_the_probability_and_raises_what_liquidation_costs():
     late = helped(TopUp("desk", 6.0, 10.0, 0.05, 0.05, 36_500.0))
     assert (late.liquidation_step[0] == late.liquidation_step[1]).all()
     assert (late.ledger[0][-1] == 0.0).all()
+
+
+def test_a_scenario_switches_it_on(tmp_path):
+    from stresslab.results.dataset import assemble
+    from stresslab.scenario.reading import read_scenario
+
+    policy = """[[policy]]
+name = "desk"
+kind = "top_up"
+trigger = 3.0
+target = 5.0
+cap = 40_000
+reserve = 60_000
+delay = "4h"
+
+[[configuration]]
+name = "helped"
+like = "as_booked"
+policies = ["desk"]
+
+[[configuration]]
+name = "hedge"""
+    text = edited(
+        SCENARIO, ('[[configuration]]\nname = "hedge', policy), ('"90d"', '"4d"'), ('"1h"', '"4h"'), ("100_000", "1024")
+    )
+    question = read_scenario(write(tmp_path, scenario=text))
+    assert question.configurations[3].policies == (TopUp("desk", 3.0, 5.0, 40_000.0, 60_000.0, 240 / 1440),)
+    results = assemble(question, simulate(question))
+    paired = results.account_liquidation_probability_difference.sel(configuration="helped")
+    assert paired < 0.0
+    assert results.expected_ledger.sel(configuration="helped", ledger_line="transfers") > 0.0
+    assert results.expected_ledger.sel(configuration="as_booked").isnull().all()
+    assert results.transfers_quantile.sel(configuration="as_booked").isnull().all()
+    used = results.transfers_quantile.sel(configuration="helped")
+    # Only the long can need money: one pool gets its cap of 40,000 at most, and on many paths nothing.
+    assert used.sel(quantile=0.01) == 0.0
+    assert used.sel(quantile=0.999) == pytest.approx(40_000, rel=1e-6)
+    assert results.required_collateral.sel(configuration="helped").isnull().all()
+    assert results.required_collateral.sel(configuration="as_booked", pool="cross").notnull().all()
