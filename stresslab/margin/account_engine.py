@@ -92,7 +92,7 @@ def init(layout: AccountLayout, acting: AccountParameters, paths: int) -> Accoun
         ),
         outages=tuple(None if outage is None else outage.init(assets, paths) for outage in acting.outages),
     )
-    return test_at_mark(layout, acting, account, logs, layout.every_pool, np.int32(0))
+    return test_at_mark(layout, acting, account, logs, layout.every_pool, np.int32(0), None)
 
 
 def step(
@@ -136,7 +136,7 @@ def step(
     if layout.bridge != "every_pool":
         deficit = marked_at(layout, acting.positions, layout.every_pool, market.log_price, account.share).deficit
         account = account._replace(required=jnp.maximum(account.required, deficit - account.funding))
-        account = test_at_mark(layout, acting, account, market.log_price, layout.every_pool, number)
+        account = test_at_mark(layout, acting, account, market.log_price, layout.every_pool, number, None)
     if funding is not None:
         account = _pay(layout, acting, account, market.log_price, funding, number)
     if acting.events.auto_deleveraging is not None:
@@ -186,7 +186,7 @@ def _pay(
             required=jnp.maximum(account.required, deficit - total),
             ledger=post(account.ledger, {"funding": by_account(layout, booked)}),
         )
-        return test_at_mark(layout, acting, paid, log_price, layout.every_pool, number)
+        return test_at_mark(layout, acting, paid, log_price, layout.every_pool, number, None)
 
     return where_needed(funding.settles, settle, account)
 

@@ -133,7 +133,7 @@ def _several(
         account = where_needed(hit.any(), close, account)
     account = account._replace(deficit=after)
     if layout.resizes:
-        account = test_at_mark(layout, acting, account, market.log_price, pools, number)
+        account = test_at_mark(layout, acting, account, market.log_price, pools, number, None)
     return account
 
 
@@ -150,7 +150,7 @@ def _fill(
 ) -> tuple[Account, Array]:
     """Fill the orders that the step reaches before it liquidates their pool.
 
-    Also returned is from where pools on one price go on, [pool on one price, path]: `here`, or the price of the last fill.
+    Also returned is where pools on one price go on from, [pool on one price, path]: `here`, or their last fill.
     """
     share = account.share
     assert acting.orders is not None and share is not None, "orders come with sizes"

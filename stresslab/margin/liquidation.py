@@ -52,12 +52,12 @@ def test_at_mark(
     log_price: Array,
     pools: tuple[int, ...],
     number: Array | np.int32,
-    among: Array | None = None,
+    among: Array | None,
 ) -> Account:
     """Test pools at marks, log price over start price, [asset, path], and liquidate those without a surplus.
 
-    Where a mask, [pool, path], is given, only pools that it marks are tested: whether anything happened on another path of
-    the block must not decide whether a pool on this one is tested.
+    Where a mask, [pool, path], is given, only pools that it marks are tested: what happened on another path of the
+    block must not decide whether a pool on this one is.
     """
     if not pools:
         return account

@@ -146,7 +146,7 @@ def test_no_pool_is_liquidated_above_its_requirement(question):
 
 
 def on_mirrored_prices(inverse: bool, quantity: float, share: float, seed: int) -> Outcomes:
-    """A linear long on one asset, or an inverse short on another whose log price is the first one's with its sign turned."""
+    """A linear long on one asset, or an inverse short on another whose log price is the first one's turned round."""
     drift, volatility = 0.3, 0.9
     asset, contract = ("B", "inverse") if inverse else ("A", "linear")
     held = Position(

@@ -41,7 +41,7 @@ HAIR = 1e-4
     ("procedure", "order", "expected"),
     [
         ("steps", "together", (0.2, 0.2, 0.2, 0.2)),
-        # From 100 and 90 to just below 80, from 60 to just below 50; what is below 50 waits for the others, or goes whole.
+        # From 100 to just below 80, from 60 to just below 50; what is below 50 waits for the others, or goes whole.
         ("tiers", "together", (1 - 0.8 * (1 - HAIR), 1 - 50 / 60 * (1 - HAIR), 0.0, 1.0)),
         ("full", "worst_first", (0.0, 0.0, 1.0, 1.0)),
         ("steps", "worst_first", (0.0, 0.0, 0.2, 0.2)),
@@ -111,7 +111,7 @@ def test_orders_are_filled_at_their_level_or_where_the_step_starts_beyond_it():
 
 
 def test_the_last_price_runs_a_wick_ahead_of_the_mark():
-    # The last price is at 0.9 where the mark is at 0.9 / 0.98 = 0.91837, and at 1.1 where it is at 1.1 / 1.02 = 1.07843.
+    # The last price is at 0.9 where the mark is at 0.9 / 0.98 = 0.91837, at 1.1 where it is at 1.1 / 1.02 = 1.07843.
     last = placed(StopLoss("stop", {"long": 0.1, "short": 0.1}, "last", 0.02, 0.0, 0.0, 0.0))
     assert fill(last, 1.0, 0.9184, 1.0784).reached[:, 0].tolist() == [False, False]
     hit = fill(last, 1.0, 0.9183, 1.0785)

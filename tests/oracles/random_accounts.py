@@ -32,7 +32,7 @@ from stresslab.market.premium import Premium, PremiumLaw
 from stresslab.scenario.scenario import AutoDeleveraging, Impact, Scenario
 from stresslab.venues.pack import Symbol
 from stresslab.venues.rules.margin_rules import PLAIN, MarginRules
-from stresslab.venues.rules.procedures import Reduction
+from stresslab.venues.rules.procedures import WHOLE, Reduction
 from stresslab.venues.tiers import TierTable
 from tests.oracles.scenarios import configuration, pack, scenario
 
@@ -59,13 +59,13 @@ RULES = (
 class Shape:
     """What is compiled.
 
-    `policies` says for each configuration by the name of its partition what acts there: a letter is a kind of policy, see
-    `POLICIES`; capital where the desk takes time to answer.
+    `policies` says for each configuration, by the name of its partition, what acts there: a letter is a kind of policy,
+    see `POLICIES`; capital where the desk takes time to answer.
     """
 
     policies: Mapping[str, str]
     procedure: str = "full"
-    reduction: Reduction = Reduction()
+    reduction: Reduction = WHOLE
     bridge: Bridge = "every_pool"
     model: str = "gbm"
     funding: bool = True

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 from jax import Array
 
-from stresslab.margin.policies.sight import Sight
+from stresslab.margin.policies.sight import Action, Sight
 from stresslab.market.noise import Counter
 from stresslab.scenario.scenario import Scenario
 from tests.oracles.scenarios import configuration, position, scenario
@@ -16,6 +16,18 @@ from tests.oracles.scenarios import configuration, position, scenario
 def column(*values: float) -> Array:
     """Values of rows on one path."""
     return jnp.array(values, jnp.float32)[:, None]
+
+
+def moved(action: Action) -> Array:
+    """Money that a policy moves."""
+    assert action.deposit is not None
+    return action.deposit
+
+
+def cut(action: Action) -> Array:
+    """What a policy closes of each pool."""
+    assert action.cut is not None
+    return action.cut
 
 
 def sight(

@@ -10,7 +10,7 @@ import pytest
 from stresslab.book.policies import TopUp
 from stresslab.margin.policies import top_up
 from stresslab.simulation.run import simulate
-from tests.margin.policies.sights import column, question_of, sight
+from tests.margin.policies.sights import column, moved, question_of, sight
 from tests.oracles.scenarios import configuration, position, scenario
 from tests.scenario.files import SCENARIO, edited, write
 
@@ -23,11 +23,11 @@ def acting(policy: TopUp, step: float) -> top_up.Acting:
 
 
 def test_pools_are_served_in_order_within_cap_and_reserve():
-    # Requirement 30: below 60 each is due what brings it to 90. The first wants 45; the second wants 70, may have 50 and
-    # finds 35; the third is not low.
+    # Requirement 30: below 60 each is due what brings it to 90. The first wants 45; the second wants 70, may have 50
+    # and finds 35; the third is not low.
     policy = acting(replace(POLICY, delay=0.0), 1.0)
     state, action = policy.act(policy.init(3, 1), sight(1, equity=(45, 20, 60), requirement=(30, 30, 30)))
-    assert action.deposit[:, 0].tolist() == [45.0, 35.0, 0.0]
+    assert moved(action)[:, 0].tolist() == [45.0, 35.0, 0.0]
     assert state.reserve.tolist() == [0.0]
 
 
@@ -35,23 +35,23 @@ def test_money_comes_after_its_delay_and_returns_from_a_liquidated_pool():
     # Half a day is two steps of six hours: decided at the end of step 3, there at the end of step 5.
     policy, low, need = acting(POLICY, 0.25), (50, 50), (30, 30)
     state, action = policy.act(policy.init(2, 1), sight(3, equity=low, requirement=need))
-    assert action.deposit[:, 0].tolist() == [0.0, 0.0]
+    assert moved(action)[:, 0].tolist() == [0.0, 0.0]
     assert state.reserve.tolist() == [0.0]
     state, action = policy.act(state, sight(4, equity=low, requirement=need, is_open=(True, False)))
-    assert action.deposit[:, 0].tolist() == [0.0, 0.0]
+    assert moved(action)[:, 0].tolist() == [0.0, 0.0]
     assert state.reserve.tolist() == [40.0]
     # In an outage nothing arrives, and then it does.
     _, action = policy.act(state, sight(5, equity=low, requirement=need, is_open=(True, False), works=False))
-    assert action.deposit[:, 0].tolist() == [0.0, 0.0]
+    assert moved(action)[:, 0].tolist() == [0.0, 0.0]
     state, action = policy.act(state, sight(5, equity=low, requirement=need, is_open=(True, False)))
-    assert action.deposit[:, 0].tolist() == [40.0, 0.0]
+    assert moved(action)[:, 0].tolist() == [40.0, 0.0]
     assert state.sent[:, 0].tolist() == [40.0, 0.0]
 
 
 def test_a_pool_that_holds_nothing_gets_nothing():
     policy = acting(replace(POLICY, delay=0.0), 1.0)
     _, action = policy.act(policy.init(2, 1), sight(1, equity=(-1e-6, -1e-6), requirement=(0, 30)))
-    np.testing.assert_array_equal(action.deposit, column(0, 50))
+    np.testing.assert_array_equal(moved(action), column(0, 50))
 
 
 def test_a_top_up_lowers_the_probability_and_raises_what_liquidation_costs():
