@@ -14,7 +14,8 @@ import logging, sys
 logging.basicConfig(stream=sys.stdout, level=logging.WARNING, format="%(message)s")
 import jax, jax.numpy as jnp
 from stresslab.simulation import compilation
-program = compilation.compiled(lambda: jax.jit(lambda x: jnp.cumsum(jnp.sin(x) * 2.0)).lower(jnp.ones(64)), kept_from=0.0)
+work = jax.jit(lambda x: jnp.cumsum(jnp.sin(x) * 2.0))
+program = compilation.compiled(lambda: work.lower(jnp.ones(64)), kept_from=0.0)
 print(float(program(jnp.ones(64))[-1]))
 """
 
