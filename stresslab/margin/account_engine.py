@@ -101,7 +101,7 @@ def init(layout: AccountLayout, acting: AccountParameters, paths: int) -> Accoun
         ),
         outages=tuple(None if outage is None else outage.init(assets, paths) for outage in acting.outages),
     )
-    return tested_at_mark(layout, acting, account, logs, layout.every_pool, np.int32(0))
+    return tested_at_mark(layout, acting, account, logs, layout.every_pool, np.int32(0), None)
 
 
 def step(
@@ -146,7 +146,7 @@ def step(
         if account.required is not None:
             deficit = marked_at(layout, acting.positions, layout.every_pool, market.log_price, account.share).deficit
             account = account._replace(required=jnp.maximum(account.required, deficit - account.funding))
-        account = tested_at_mark(layout, acting, account, market.log_price, layout.every_pool, number)
+        account = tested_at_mark(layout, acting, account, market.log_price, layout.every_pool, number, None)
     if funding is not None:
         account = _pay(layout, acting, account, market.log_price, funding, number)
     if acting.events.auto_deleveraging is not None:
@@ -199,7 +199,7 @@ def _pay(
             required=required,
             ledger=post(account.ledger, {"funding": by_account(layout, booked)}),
         )
-        return tested_at_mark(layout, acting, paid, log_price, layout.every_pool, number)
+        return tested_at_mark(layout, acting, paid, log_price, layout.every_pool, number, None)
 
     changed = ("cash", "funding", "required", "ledger", *changed_by_test(layout))
     return changed_if(funding.settles, account, settle, *changed)

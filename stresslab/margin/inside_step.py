@@ -144,7 +144,7 @@ def _several(
         account = changed_if(any_of(hit), account, close, *changed_by_test(layout))
     account = account._replace(deficit=after)
     if layout.resizes:
-        account = tested_at_mark(layout, acting, account, market.log_price, pools, number)
+        account = tested_at_mark(layout, acting, account, market.log_price, pools, number, None)
     return account
 
 

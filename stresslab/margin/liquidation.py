@@ -67,7 +67,7 @@ def tested_at_mark(
     log_price: Array,
     pools: tuple[int, ...],
     number: Array | np.int32,
-    among: Array | None = None,
+    among: Array | None,
 ) -> Account:
     """Test pools at marks, log price over start price, [asset, path], and liquidate those without a surplus.
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from stresslab.book.configuration import Configuration, Pool
+from stresslab.margin.ledger_lines import LINES
 from stresslab.margin.problem import Problem
 from stresslab.measures.evaluate import NoValidPathError, axes_of, evaluate
 from stresslab.simulation.block import RATIO_EDGES
@@ -69,8 +70,11 @@ OUTCOMES = Outcomes(
     liquidation_step=with_failure(LIQUIDATION_STEP, 0, np.int32),
     profit=with_failure(PROFIT, np.nan, np.float32),
     insurance_draw=with_failure(INSURANCE_DRAW, np.nan, np.float32),
-    ledger=np.empty((0, 6, 9), np.float32),
+    closed_step=with_failure(LIQUIDATION_STEP, 0, np.int32),
+    ledger=np.empty((0, len(LINES), 9), np.float32),
     ledger_drift=np.empty((0, 9), np.float32),
+    cash_used=np.empty((0, 9), np.float32),
+    alert_step={},
     log_price=np.zeros((1, 9), np.float32),
     failed=np.arange(9) == FAILED_AT,
     ratio_edges=np.array(EDGES, np.float32),
