@@ -30,7 +30,8 @@ def shipped(name: str, *configurations: str) -> Outcomes:
 
 
 def line(outcomes: Outcomes, account: int, name: str) -> np.ndarray:
-    return outcomes.ledger[account, LINES.index(name)]
+    found: np.ndarray = outcomes.ledger[account, LINES.index(name)]
+    return found
 
 
 def liquidated(outcomes: Outcomes, configuration: int) -> float:
