@@ -256,7 +256,7 @@ def test_failed_paths_are_counted_and_nothing_else_of_them(results):
         log_price=OUTCOMES.log_price[:, kept],
         **{
             name: getattr(OUTCOMES, name)[:, kept]
-            for name in ("required_collateral", "liquidation_step", "profit", "insurance_draw")
+            for name in ("required_collateral", "liquidation_step", "closed_step", "profit", "insurance_draw")
         },
     )
     for name, value in evaluate(without, CONFIGURATIONS, axes()).items():
@@ -290,6 +290,7 @@ def test_margin_ratios_read_off_counts_are_as_near_as_stated():
         failed=np.zeros(4_000, bool),
         required_collateral=np.zeros((3, 4_000), np.float32),
         liquidation_step=np.zeros((5, 4_000), np.int32),
+        closed_step=np.zeros((5, 4_000), np.int32),
         profit=np.zeros((5, 4_000), np.float32),
         insurance_draw=np.zeros((5, 4_000), np.float32),
     )
