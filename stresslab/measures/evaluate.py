@@ -196,7 +196,9 @@ def _place_closed(
     axes: Axes,
     valid: NDArray[np.bool_],
 ) -> None:
-    """How likely pools are closed, where they may be reduced first."""
+    """How likely pools are closed, where some were reduced first."""
+    if np.array_equal(outcomes.closed_step, outcomes.liquidation_step):
+        return
     closed = (outcomes.closed_step <= outcomes.steps)[:, valid]
     for row, (configuration, stakes) in enumerate(zip(configurations, outcomes.configuration_stakes, strict=True)):
         for pool, stake in zip(configuration.pools, stakes, strict=True):
