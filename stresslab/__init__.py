@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from stresslab.margin.rule_prices import (
         liquidation_price_of_held_requirement as liquidation_price_of_held_requirement,
     )
+    from stresslab.market.crash_table import shipped_crashes as shipped_crashes
+    from stresslab.replaying import replay as replay
+    from stresslab.replaying import replay_to_folder as replay_to_folder
     from stresslab.results.output_folder import OutputFolderError as OutputFolderError
     from stresslab.results.saving import ResultsError as ResultsError
     from stresslab.results.saving import load as load
@@ -69,9 +72,12 @@ _HOMES = MappingProxyType(
         "read_book": "stresslab.book.reading",
         "read_pack": "stresslab.venues.reading",
         "read_scenario": "stresslab.scenario.reading",
+        "replay": "stresslab.replaying",
+        "replay_to_folder": "stresslab.replaying",
         "run": "stresslab.running",
         "run_to_folder": "stresslab.running",
         "save": "stresslab.results.saving",
+        "shipped_crashes": "stresslab.market.crash_table",
         "shipped_packs": "stresslab.venues.reading",
         "standard_configurations": "stresslab.book.configurations",
         "unrealized_pnl": "stresslab.venues.contracts",
@@ -102,9 +108,12 @@ __all__ = [
     "read_book",
     "read_pack",
     "read_scenario",
+    "replay",
+    "replay_to_folder",
     "run",
     "run_to_folder",
     "save",
+    "shipped_crashes",
     "shipped_packs",
     "standard_configurations",
     "unrealized_pnl",
