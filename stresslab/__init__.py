@@ -32,7 +32,9 @@ if TYPE_CHECKING:
     from stresslab.results.saving import load as load
     from stresslab.results.saving import save as save
     from stresslab.running import run as run
+    from stresslab.running import run_models_to_folder as run_models_to_folder
     from stresslab.running import run_to_folder as run_to_folder
+    from stresslab.scenario.model_choice import read_scenarios as read_scenarios
     from stresslab.scenario.reading import read_scenario as read_scenario
     from stresslab.scenario.validation import validate_files as validate_files
     from stresslab.venues.contracts import average_entry_price as average_entry_price
@@ -72,9 +74,11 @@ _HOMES = MappingProxyType(
         "read_book": "stresslab.book.reading",
         "read_pack": "stresslab.venues.reading",
         "read_scenario": "stresslab.scenario.reading",
+        "read_scenarios": "stresslab.scenario.model_choice",
         "replay": "stresslab.replaying",
         "replay_to_folder": "stresslab.replaying",
         "run": "stresslab.running",
+        "run_models_to_folder": "stresslab.running",
         "run_to_folder": "stresslab.running",
         "save": "stresslab.results.saving",
         "shipped_crashes": "stresslab.market.crash_table",
@@ -108,9 +112,11 @@ __all__ = [
     "read_book",
     "read_pack",
     "read_scenario",
+    "read_scenarios",
     "replay",
     "replay_to_folder",
     "run",
+    "run_models_to_folder",
     "run_to_folder",
     "save",
     "shipped_crashes",

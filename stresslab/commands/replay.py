@@ -44,11 +44,12 @@ def command(
     """
     from stresslab.commands.messages import print_notices
     from stresslab.results.output_folder import OutputFolderError
-    from stresslab.scenario.reading import read_scenario
+    from stresslab.scenario.model_choice import read_scenarios
     from stresslab.scenario.replay import ReplayError
 
     stated = dict(_proxy(text) for text in proxies)
-    question = read_scenario(scenario)
+    # A replay draws nothing: any of the models will do.
+    question = read_scenarios(scenario)[0]
     print_notices(question.notices)
     from stresslab.calibration.history import read_specification
     from stresslab.market.crash_table import shipped_crashes

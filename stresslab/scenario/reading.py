@@ -90,6 +90,10 @@ def scenario_from(
     """Check a parsed file as a scenario, with all the files that it names; None where any of them has faults."""
     if not is_kind(document, "scenario", findings):
         return None
+    if isinstance(document.at(("market", "model")), list):
+        remedy = "name one, or take `stresslab run` or read_scenarios, which go through them all"
+        findings.fault(document, ("market", "model"), "several models are named where one is needed", remedy)
+        return None
     before = len(findings.faults)
     known = keys_of(ScenarioFile)
     head = check_table(document, (), ScenarioFile, findings)
