@@ -47,15 +47,7 @@ def limitations(review: Review) -> list[Limitation]:
     """The numbered list of the report; only what holds for this run."""
     return [
         *_prices(review),
-        _calibration(review),
-        Limitation(
-            "Parameters are taken as known",
-            "Volatilities, correlations and tails enter as points. The intervals of this report hold sampling error "
-            "alone, "
-            "not the uncertainty of the parameters.",
-            "Intervals are too narrow; the estimates may lie on either side.",
-            "either way",
-        ),
+        *_parameters(review),
         _funding(review),
         Limitation(
             "One price",
@@ -71,6 +63,19 @@ def limitations(review: Review) -> list[Limitation]:
         _sampling(review),
         _grid(review),
     ]
+
+
+def _parameters(review: Review) -> list[Limitation]:
+    if review.results.attrs["model"] == "paths":
+        return []  # there are none
+    known = Limitation(
+        "Parameters are taken as known",
+        "Volatilities, correlations and tails enter as points. The intervals of this report hold sampling error alone, "
+        "not the uncertainty of the parameters.",
+        "Intervals are too narrow; the estimates may lie on either side.",
+        "either way",
+    )
+    return [_calibration(review), known]
 
 
 def _acting(review: Review) -> Limitation:
@@ -147,6 +152,18 @@ def _prices(review: Review) -> list[Limitation]:
                 "Understates gaps and runs of turbulent days; tails of single days are included.",
             ),
             constant,
+        ]
+    if model == "paths":
+        return [
+            Limitation(
+                "Prices are the user’s own paths",
+                "They are read from a file, whose hash is part of the scenario’s; only their ratios to the first price "
+                "of each path count, from today’s prices on. Nothing is known here of how they came about. Intervals "
+                "hold where the paths are independent and equally likely; for hand-picked ones every probability is "
+                "a share of the paths and no forecast.",
+                "Either way: as good as the paths.",
+                "either way",
+            )
         ]
     return [
         Limitation(
@@ -294,7 +311,17 @@ def _sampling(review: Review) -> Limitation:
 
 def _grid(review: Review) -> Limitation:
     bridge = str(review.results.attrs["bridge"])
-    if bridge == "none":
+    parameters = review.resolved["market"]["parameters"]
+    if parameters.get("lows_and_highs"):
+        return Limitation(
+            "Lows and highs are those of the file",
+            f"Inside a step of {review.step} a pool on one price goes to the low and to the high that the file states. "
+            "A pool on several prices is bridged between the step’s ends, with variances from these ranges and the "
+            "correlation of the file’s returns.",
+            "None for pools on one price; small for others, and smaller with a finer step.",
+            "none",
+        )
+    if bridge == "none" or parameters.get("lows_and_highs") is False:
         return Limitation(
             "Liquidation is tested at the ends of steps only",
             f"What happens inside a step of {review.step} is not seen.",
