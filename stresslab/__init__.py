@@ -25,12 +25,17 @@ if TYPE_CHECKING:
     from stresslab.margin.rule_prices import (
         liquidation_price_of_held_requirement as liquidation_price_of_held_requirement,
     )
+    from stresslab.market.crash_table import shipped_crashes as shipped_crashes
+    from stresslab.replaying import replay as replay
+    from stresslab.replaying import replay_to_folder as replay_to_folder
     from stresslab.results.output_folder import OutputFolderError as OutputFolderError
     from stresslab.results.saving import ResultsError as ResultsError
     from stresslab.results.saving import load as load
     from stresslab.results.saving import save as save
     from stresslab.running import run as run
+    from stresslab.running import run_models_to_folder as run_models_to_folder
     from stresslab.running import run_to_folder as run_to_folder
+    from stresslab.scenario.model_choice import read_scenarios as read_scenarios
     from stresslab.scenario.reading import read_scenario as read_scenario
     from stresslab.scenario.validation import validate_files as validate_files
     from stresslab.venues.contracts import average_entry_price as average_entry_price
@@ -71,9 +76,14 @@ _HOMES = MappingProxyType(
         "read_book": "stresslab.book.reading",
         "read_pack": "stresslab.venues.reading",
         "read_scenario": "stresslab.scenario.reading",
+        "read_scenarios": "stresslab.scenario.model_choice",
+        "replay": "stresslab.replaying",
+        "replay_to_folder": "stresslab.replaying",
         "run": "stresslab.running",
+        "run_models_to_folder": "stresslab.running",
         "run_to_folder": "stresslab.running",
         "save": "stresslab.results.saving",
+        "shipped_crashes": "stresslab.market.crash_table",
         "shipped_packs": "stresslab.venues.reading",
         "standard_configurations": "stresslab.book.configurations",
         "unrealized_pnl": "stresslab.venues.contracts",
@@ -105,9 +115,14 @@ __all__ = [
     "read_book",
     "read_pack",
     "read_scenario",
+    "read_scenarios",
+    "replay",
+    "replay_to_folder",
     "run",
+    "run_models_to_folder",
     "run_to_folder",
     "save",
+    "shipped_crashes",
     "shipped_packs",
     "standard_configurations",
     "unrealized_pnl",

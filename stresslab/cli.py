@@ -20,7 +20,17 @@ import stresslab
 from stresslab.commands.messages import print_faults
 from stresslab.documents.faults import InputError
 
-COMMANDS = ("run", "validate", "explain", "calibrate", "backtest", "import-positions", "schema", "venues")
+COMMANDS = (
+    "run",
+    "replay",
+    "validate",
+    "explain",
+    "calibrate",
+    "backtest",
+    "import-positions",
+    "schema",
+    "venues",
+)
 
 # Exit statuses (DESIGN section 7.4).
 DONE, OUR_FAULT, INPUT_FAULT, INTERRUPTED = 0, 1, 2, 130

@@ -8,12 +8,13 @@ import json
 import logging
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stresslab.results import saving
 from stresslab.results.dataset import assemble
+from stresslab.results.models import across_models, headline_table
 from stresslab.results.output_folder import OutputFolderError, output_folder, write_manifest
 from stresslab.results.tables import write_tables
 from stresslab.scenario.scenario import Scenario
@@ -118,6 +119,71 @@ def run_to_folder(
         clock.lap("report")
         write_manifest(folder, _manifest(scenario, outcomes, results, form, clock.seconds))
     return results, clock.seconds
+
+
+def run_models_to_folder(
+    scenarios: Sequence[Scenario],
+    out: str | Path,
+    *,
+    form: str = "standard",
+    threads: int | None = None,
+    keep_outcomes: bool = False,
+    progress: Progress | None = None,
+) -> tuple[xr.Dataset, dict[str, float]]:
+    """Run a scenario under several market models, and put the results side by side.
+
+    Parameters
+    ----------
+    scenarios : sequence of Scenario
+        From `stresslab.read_scenarios`: the same question under models of different names.
+    out : path
+        The folder: what `run_to_folder` writes stands in one folder a model, and beside them ``models.nc``,
+        ``models.csv`` and ``models.svg``. It appears whole at the end or not at all.
+    form, threads, keep_outcomes
+        As in `run_to_folder`.
+    progress : callable, optional
+        Called with the number of paths done, over all models.
+
+    Returns
+    -------
+    tuple of xarray.Dataset and dict of str to float
+        The results with the dim ``model``, and the seconds that each phase took over all models.
+
+    Raises
+    ------
+    OutputFolderError, MemoryError, ValueError
+        As `run_to_folder`.
+    """
+    if not str(out):
+        raise OutputFolderError("its name is empty; name a folder, or . for this one")
+    results: dict[str, xr.Dataset] = {}
+    seconds: dict[str, float] = {}
+    done = 0
+    with output_folder(Path(out)) as folder:
+        for scenario in scenarios:
+            name, before = scenario.market.model, done
+            results[name], taken = run_to_folder(
+                scenario,
+                folder / name,
+                form=form,
+                threads=threads,
+                keep_outcomes=keep_outcomes,
+                progress=None if progress is None else lambda count, before=before: progress(before + count),  # type: ignore[misc]
+            )
+            done += scenario.paths
+            for phase, each in taken.items():
+                seconds[phase] = seconds.get(phase, 0.0) + each
+        joined = across_models(results)
+        saving.save(joined, folder / "models.nc")
+        headline_table(joined).to_csv(folder / "models.csv", index=False, lineterminator="\n")
+
+        from stresslab.report.charts.models import figure_models
+        from stresslab.report.style import svg
+
+        (folder / "models.svg").write_text(svg(figure_models(joined)), encoding="utf-8")
+        hashes = {name: each.attrs["scenario_hash"] for name, each in results.items()}
+        write_manifest(folder, {"title": scenarios[0].name, "models": list(results), "scenario_hashes": hashes})
+    return joined, seconds
 
 
 class _Clock:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 )
 @click.option("--threads", type=click.IntRange(1, 1024), metavar="N", help="Blocks in flight; by default one a core.")
 @click.option("--keep-outcomes", is_flag=True, help="Also save what became of every path, as outcomes.nc.")
+@click.option("--models", metavar="A,B", help="Market models instead of the scenario's; several: a folder for each.")
 @click.option("--dry-run", is_flag=True, help="Print steps, memory and time to expect, and stop.")
 def command(
     scenario: str,
@@ -35,20 +36,29 @@ def command(
     form: str,
     threads: int | None,
     keep_outcomes: bool,
+    models: str | None,
     dry_run: bool,
 ) -> None:
-    """Simulate a scenario and write results.nc, report.pdf, tables/*.csv and manifest.json to a folder."""
+    """Simulate a scenario and write results.nc, report.pdf, tables/*.csv and manifest.json to a folder.
+
+    Under several models they stand in one folder a model, beside models.nc, models.csv and models.svg.
+    """
     from stresslab.commands.interruption import interruptible
     from stresslab.commands.messages import print_notices
     from stresslab.commands.progress import progress_of_paths
     from stresslab.measures.evaluate import NoValidPathError
     from stresslab.results.output_folder import OutputFolderError
-    from stresslab.scenario.reading import read_scenario
+    from stresslab.scenario.model_choice import read_scenarios
 
-    question = read_scenario(scenario, paths=paths, seed=seed)
-    print_notices(question.notices)
+    named = None if models is None else [name.strip() for name in models.split(",")]
+    questions = read_scenarios(scenario, paths=paths, seed=seed, models=named)
+    question = questions[0]
+    print_notices(dict.fromkeys(notice for each in questions for notice in each.notices))
     if dry_run:
-        _print_estimate(question, threads)
+        for each in questions:
+            if len(questions) > 1:
+                click.echo(each.market.model)
+            _print_estimate(each, threads)
         return
     if out is None:
         raise click.UsageError("--out DIR is missing; name the folder for the results")
@@ -57,19 +67,30 @@ def command(
         with interruptible() as undisturbed:
             with undisturbed():
                 import stresslab.simulation.block  # noqa: F401
-                from stresslab.running import run_to_folder
-            with progress_of_paths(question.paths) as progress:
-                results, seconds = run_to_folder(
-                    question, out, form=form, threads=threads, keep_outcomes=keep_outcomes, progress=progress
-                )
+                from stresslab.running import run_models_to_folder, run_to_folder
+            with progress_of_paths(question.paths * len(questions)) as progress:
+                if len(questions) == 1:
+                    results, seconds = run_to_folder(
+                        question, out, form=form, threads=threads, keep_outcomes=keep_outcomes, progress=progress
+                    )
+                else:
+                    results, seconds = run_models_to_folder(
+                        questions, out, form=form, threads=threads, keep_outcomes=keep_outcomes, progress=progress
+                    )
     except OutputFolderError as error:
         raise click.BadParameter(str(error), param_hint="--out") from error
     except (NoValidPathError, MemoryError) as error:
         raise click.ClickException(str(error) or "the paths do not fit into memory; ask for fewer") from error
-    _print_headline(results)
+    for place, each in enumerate(questions):
+        if len(questions) > 1:
+            click.echo(each.market.model)
+        _print_headline(results if len(questions) == 1 else results.isel(model=place))
     times = ", ".join(f"{phase} {taken:.1f} s" for phase, taken in seconds.items())
     click.echo(f"{question.paths:,} paths of {question.steps:,} steps: {times}")
-    click.echo(f"written to {out}: report.pdf, results.nc, tables, manifest.json")
+    if len(questions) > 1:
+        click.echo(f"written to {out}: models.nc, models.csv, models.svg, manifest.json, and a folder for each model")
+    else:
+        click.echo(f"written to {out}: report.pdf, results.nc, tables, manifest.json")
 
 
 def _print_estimate(question: Scenario, threads: int | None) -> None:

@@ -34,13 +34,22 @@ from jax import Array
 
 from stresslab.margin import events, inside_step, orders
 from stresslab.margin.account_problem import AccountLayout, AccountParameters, Section
-from stresslab.margin.account_state import NEVER, Account, Marked, by_account, legs_of, marked_at, pools_of
-from stresslab.margin.branching import where_needed
+from stresslab.margin.account_state import (
+    NEVER,
+    Account,
+    Marked,
+    by_account,
+    by_pool,
+    legs_of,
+    marked_at,
+    pools_of,
+)
+from stresslab.margin.branching import changed_if
 from stresslab.margin.closing import close_legs
 from stresslab.margin.crossings import Inside
 from stresslab.margin.ledger import add, post, start_ledger, start_sum
-from stresslab.margin.legs import rows_of
-from stresslab.margin.liquidation import tested_at_mark
+from stresslab.margin.legs import any_of, rows_of
+from stresslab.margin.liquidation import changed_by_test, tested_at_mark
 from stresslab.margin.policies.sight import Action, Sight
 from stresslab.market.noise import Counter
 from stresslab.market.process import MarketStep
@@ -72,7 +81,7 @@ def init(layout: AccountLayout, acting: AccountParameters, paths: int) -> Accoun
     account = Account(
         cash=start_sum(cash),
         share=jnp.ones((len(layout.leg_assets), paths), jnp.float32) if layout.resizes else None,
-        liquidation_step=jnp.full(nothing.shape, NEVER),
+        reduced_step=None if layout.reducing is None else jnp.full(nothing.shape, NEVER),
         closed_step=jnp.full(nothing.shape, NEVER),
         reached=jnp.full((len(layout.alone + layout.together), paths), jnp.nan, jnp.float32),
         equity=nothing,
@@ -81,7 +90,7 @@ def init(layout: AccountLayout, acting: AccountParameters, paths: int) -> Accoun
         seized=None if acting.events.backstop is None else jnp.zeros(nothing.shape, bool),
         deficit=rows_of(today.deficit, layout.several),
         funding=nothing,
-        required=today.deficit,
+        required=today.deficit if any(layout.plain) else None,
         transfers=nothing,
         cash_used=jnp.zeros((len(layout.sections), paths), jnp.float32),
         ledger=start_ledger(len(layout.sections), paths),
@@ -92,7 +101,7 @@ def init(layout: AccountLayout, acting: AccountParameters, paths: int) -> Accoun
         ),
         outages=tuple(None if outage is None else outage.init(assets, paths) for outage in acting.outages),
     )
-    return tested_at_mark(layout, acting, account, logs, layout.every_pool, np.int32(0))
+    return tested_at_mark(layout, acting, account, logs, layout.every_pool, np.int32(0), None)
 
 
 def step(
@@ -134,17 +143,17 @@ def step(
     leg_works = _by_leg(layout, works, inside.low.shape[1])
     account = inside_step.step(layout, acting, account, market, inside, pool_bridge, leg_works, number)
     if layout.bridge != "every_pool" or market.gap is not None:
-        deficit = marked_at(layout, acting.positions, layout.every_pool, market.log_price, account.share).deficit
-        account = account._replace(required=jnp.maximum(account.required, deficit - account.funding))
-        account = tested_at_mark(layout, acting, account, market.log_price, layout.every_pool, number)
+        if account.required is not None:
+            deficit = marked_at(layout, acting.positions, layout.every_pool, market.log_price, account.share).deficit
+            account = account._replace(required=jnp.maximum(account.required, deficit - account.funding))
+        account = tested_at_mark(layout, acting, account, market.log_price, layout.every_pool, number, None)
     if funding is not None:
         account = _pay(layout, acting, account, market.log_price, funding, number)
     if acting.events.auto_deleveraging is not None:
         account = _deleverage(layout, acting, account, market, counter, number)
     if acting.orders is not None:
         account = inside_step.fill_at_end(layout, acting, account, market, leg_works, number)
-    for place, section in enumerate(layout.sections):
-        account = _policies(layout, acting, account, market, place, section, works[place], number, counter)
+    account = _act(layout, acting, account, market, works, number, counter)
     return account._replace(
         outages=tuple(
             None if outage is None else outage.step(state, market.log_price, number)
@@ -176,19 +185,24 @@ def _pay(
 
     def settle() -> Account:
         notional = legs.notional(ratio, account.share)
-        received = -legs.pooled(legs.funded(notional) * rows_of(funding.rate, layout.leg_assets))
+        owed = legs.funded(notional) * rows_of(funding.rate, layout.leg_assets)
+        received = -by_pool(layout, layout.every_pool, owed)
         booked = jnp.where(account.is_open, received, 0.0)
         total = account.funding + received
-        deficit = marked_at(layout, acting.positions, layout.every_pool, log_price, account.share).deficit
+        required = account.required
+        if required is not None:
+            deficit = marked_at(layout, acting.positions, layout.every_pool, log_price, account.share).deficit
+            required = jnp.maximum(required, deficit - total)
         paid = account._replace(
             cash=add(account.cash, booked),
             funding=total,
-            required=jnp.maximum(account.required, deficit - total),
+            required=required,
             ledger=post(account.ledger, {"funding": by_account(layout, booked)}),
         )
-        return tested_at_mark(layout, acting, paid, log_price, layout.every_pool, number)
+        return tested_at_mark(layout, acting, paid, log_price, layout.every_pool, number, None)
 
-    return where_needed(funding.settles, settle, account)
+    changed = ("cash", "funding", "required", "ledger", *changed_by_test(layout))
+    return changed_if(funding.settles, account, settle, *changed)
 
 
 def _deleverage(
@@ -214,82 +228,90 @@ def _deleverage(
         touched = pools_of(layout, taken, layout.every_pool)
         return tested_at_mark(layout, acting, after, market.log_price, layout.every_pool, number, touched)
 
-    return where_needed(taken.any(), close, account)
+    changed = ("cash", "share", "ledger", *changed_by_test(layout))
+    return changed_if(any_of(taken), account, close, *changed)
 
 
-def _policies(
+def _act(
     layout: AccountLayout,
     acting: AccountParameters,
     account: Account,
     market: MarketStep,
-    place: int,
-    section: Section,
-    works: Array | None,
+    works: tuple[Array | None, ...],
     number: Array,
     counter: Counter,
 ) -> Account:
-    """Let the policies of an account act, one after the other."""
-    pools = tuple(range(section.first_pool, section.first_pool + section.pool_count))
-    states = list(account.policies[place])
-    now: Marked | None = None
-    for row, policy in enumerate(acting.policies[place]):
-        if now is None:
-            now = marked_at(layout, acting.positions, pools, market.log_price, account.share)
-        cash = account.cash.value[section.pools]
-        sight = Sight(
-            number,
-            counter,
-            works,
-            account.is_open[section.pools],
-            cash,
-            cash + now.pnl,
-            now.requirement,
-            now.leg_notional,
+    """Let the policies of every account act, one after the other."""
+    if not any(acting.policies):
+        return account
+    states, moved = [], []
+    for place, (section, policies) in enumerate(zip(layout.sections, acting.policies, strict=True)):
+        pools = tuple(range(section.first_pool, section.first_pool + section.pool_count))
+        after = list(account.policies[place])
+        now: Marked | None = None
+        # Money that an earlier policy of the account moved counts for the later ones; it is booked below.
+        deposits = jnp.zeros_like(account.transfers[section.pools])
+        for row, policy in enumerate(policies):
+            if now is None:
+                now = marked_at(layout, acting.positions, pools, market.log_price, account.share)
+            cash, is_open = account.cash.value[section.pools] + deposits, account.is_open[section.pools]
+            worth = (cash, cash + now.pnl, now.requirement, now.leg_notional)
+            after[row], action = policy.act(after[row], Sight(number, counter, works[place], is_open, *worth))
+            if action.deposit is not None:
+                deposits = deposits + action.deposit
+            if action.cut is not None:
+                account, deposits = _move(layout, account, section, deposits)
+                account, now = _cut(layout, acting, account, market, section, action, number), None
+        states.append(tuple(after))
+        moved.append(deposits)
+    return _moved(layout, account._replace(policies=tuple(states)), jnp.concatenate(moved))
+
+
+def _move(layout: AccountLayout, account: Account, section: Section, deposits: Array) -> tuple[Account, Array]:
+    """Book what was moved before positions are cut and tested; nothing is left to book of it."""
+    every = jnp.zeros_like(account.transfers).at[section.pools].set(deposits)
+    return _moved(layout, account, every), jnp.zeros_like(deposits)
+
+
+def _moved(layout: AccountLayout, account: Account, deposits: Array) -> Account:
+    """Book money that was moved into pools and out of them, [pool, path]."""
+
+    def move() -> Account:
+        transfers = account.transfers + deposits
+        return account._replace(
+            cash=add(account.cash, deposits),
+            transfers=transfers,
+            cash_used=jnp.maximum(account.cash_used, by_account(layout, transfers)),
+            ledger=post(account.ledger, {"transfers": by_account(layout, deposits)}),
         )
-        states[row], action = policy.act(states[row], sight)
-        account = _carry_out(layout, acting, account, market, place, section, action, number)
-        now = None if policy.cuts else now
-    every = list(account.policies)
-    every[place] = tuple(states)
-    return account._replace(policies=tuple(every))
+
+    return changed_if(any_of(deposits != 0.0), account, move, "cash", "transfers", "cash_used", "ledger")
 
 
-def _carry_out(
+def _cut(
     layout: AccountLayout,
     acting: AccountParameters,
     account: Account,
     market: MarketStep,
-    place: int,
     section: Section,
     action: Action,
     number: Array,
 ) -> Account:
-    if action.deposit is not None:
-        deposit = action.deposit
+    """Close at the mark what a policy cuts, and test margin there."""
+    cut, slippage, fee_rate, share = action.cut, action.slippage, action.fee_rate, account.share
+    assert cut is not None, "a policy cuts"
+    assert share is not None, "a policy that cuts comes with sizes"
+    assert slippage is not None, "a cut has its costs"
+    assert fee_rate is not None, "a cut has its costs"
 
-        def move() -> Account:
-            moved = jnp.zeros_like(account.transfers).at[section.pools].set(deposit)
-            transfers = account.transfers + moved
-            used = jnp.maximum(account.cash_used, by_account(layout, transfers))
-            ledger = post(account.ledger, {"transfers": by_account(layout, moved)})
-            return account._replace(cash=add(account.cash, moved), transfers=transfers, cash_used=used, ledger=ledger)
+    def close() -> Account:
+        legs = legs_of(layout, acting.positions, layout.every_pool)
+        pool_of_leg = np.array(layout.pool_of_leg[section.legs], np.int32) - section.first_pool
+        part = jnp.zeros_like(share).at[section.legs].set(cut[pool_of_leg]) * legs.reducible
+        ratio = rows_of(jnp.exp(market.log_price), layout.leg_assets)
+        after = close_legs(layout, acting, account, part * share, ratio, slippage, fee_rate)
+        touched = pools_of(layout, part > 0.0, layout.every_pool)
+        return tested_at_mark(layout, acting, after, market.log_price, layout.every_pool, number, touched)
 
-        account = where_needed((deposit != 0.0).any(), move, account)
-    if action.cut is not None:
-        cut, slippage, fee_rate = action.cut, action.slippage, action.fee_rate
-        before, share = account, account.share
-        assert share is not None, "a policy that cuts comes with sizes"
-        assert slippage is not None, "a cut has its costs"
-        assert fee_rate is not None, "a cut has its costs"
-
-        def close() -> Account:
-            legs = legs_of(layout, acting.positions, layout.every_pool)
-            pool_of_leg = np.array(layout.pool_of_leg[section.legs], np.int32) - section.first_pool
-            part = jnp.zeros_like(share).at[section.legs].set(cut[pool_of_leg]) * legs.reducible
-            ratio = rows_of(jnp.exp(market.log_price), layout.leg_assets)
-            after = close_legs(layout, acting, before, part * share, ratio, slippage, fee_rate)
-            touched = pools_of(layout, part > 0.0, layout.every_pool)
-            return tested_at_mark(layout, acting, after, market.log_price, layout.every_pool, number, touched)
-
-        account = where_needed((cut > 0.0).any(), close, before)
-    return account
+    changed = ("cash", "share", "ledger", *changed_by_test(layout))
+    return changed_if(any_of(cut > 0.0), account, close, *changed)

@@ -10,7 +10,7 @@ from jax import Array
 
 from stresslab.margin.account_problem import AccountLayout
 from stresslab.margin.ledger import Sum
-from stresslab.margin.legs import Legs, PoolGroup, rows_of
+from stresslab.margin.legs import Legs, PoolGroup, rows_of, sum_of
 from stresslab.margin.problem import PoolParameters
 
 NEVER = np.int32(np.iinfo(np.int32).max)
@@ -25,8 +25,9 @@ class Account(NamedTuple):
         Money of each pool without the pnl of its open positions, [pool, path]; frozen when the pool is closed.
     share : jax.Array or None
         Size of each leg over its size today, [leg, path], 0 to 1; None where only whole pools are closed.
-    liquidation_step : jax.Array
-        Step of the first forced reduction, [pool, path], int32; 0 today, `NEVER` before it.
+    reduced_step : jax.Array or None
+        Step of the first forced reduction, [pool, path], int32; 0 today, `NEVER` before it. None where the venue closes
+        pools whole.
     closed_step : jax.Array
         Step in which the venue closed what was left of the pool, [pool, path], int32; `NEVER` while it is open.
     reached : jax.Array
@@ -42,8 +43,9 @@ class Account(NamedTuple):
         Requirement less unrealized pnl of each pool on several prices at the end of the last step, [pool, path].
     funding : jax.Array
         Funding received so far by the pool if it was never liquidated, [pool, path].
-    required : jax.Array
-        Largest deficit less funding so far, inside steps too: the required collateral, [pool, path].
+    required : jax.Array or None
+        Largest deficit less funding so far, inside steps too: the required collateral, [pool, path]. None where
+        something acts on every account.
     transfers : jax.Array
         Money moved into each pool so far, [pool, path], signed.
     cash_used : jax.Array
@@ -60,7 +62,7 @@ class Account(NamedTuple):
 
     cash: Sum
     share: Array | None
-    liquidation_step: Array
+    reduced_step: Array | None
     closed_step: Array
     reached: Array
     equity: Array
@@ -69,7 +71,7 @@ class Account(NamedTuple):
     seized: Array | None
     deficit: Array
     funding: Array
-    required: Array
+    required: Array | None
     transfers: Array
     cash_used: Array
     ledger: Sum
@@ -143,7 +145,8 @@ def marked(
     """
     legs, held = legs_of(layout, parameters, pools), shares_of(share, layout, pools)
     notional, pnl = legs.notional(ratio, held), legs.pnl(ratio, held)
-    return Marked(notional, pnl, legs.pooled(pnl), legs.pooled(legs.requirement(notional, held)))
+    requirement = legs.requirement(notional, held)
+    return Marked(notional, pnl, by_pool(layout, pools, pnl), by_pool(layout, pools, requirement))
 
 
 def marked_at(
@@ -153,12 +156,40 @@ def marked_at(
     return marked(layout, parameters, pools, rows_of(jnp.exp(log_price), assets_of(layout, pools)), share)
 
 
+def by_pool(layout: AccountLayout, pools: tuple[int, ...], values: Array) -> Array:
+    """Sums over the legs of each of some pools, [pool, path], from their legs in the order of `order_of`."""
+    rows, first, leg = [], 0, 0
+    for pool in pools:
+        count = len(layout.pools[pool])
+        if count > 1:
+            rows += [values[first:leg], sum_of(values[leg : leg + count])]
+            first = leg + count
+        leg += count
+    parts = [part for part in [*rows, values[first:leg]] if part.shape[0]]
+    return parts[0] if len(parts) == 1 else jnp.concatenate(parts)
+
+
 def by_account(layout: AccountLayout, values: Array) -> Array:
     """Sums over the pools of each account, [account, path], from [pool, path]."""
-    return jnp.stack([values[section.pools].sum(axis=0) for section in layout.sections])
+    return jnp.concatenate([sum_of(values[section.pools]) for section in layout.sections])
+
+
+def put(values: Array, pools: tuple[int, ...], rows: Array) -> Array:
+    """Rows of some pools or legs replaced; by a gather, since the compiler scatters one element after the other."""
+    count = values.shape[0]
+    if pools == tuple(range(count)):
+        return rows
+    place = np.arange(count)
+    place[list(pools)] = count + np.arange(len(pools))
+    return jnp.concatenate([values, rows])[place.astype(np.int32)]
 
 
 def pools_of(layout: AccountLayout, legs: Array, pools: tuple[int, ...]) -> Array:
     """Whether any of its legs is true, for some pools, [pool, path]."""
-    rows = [legs[np.array(layout.pools[pool], np.int32)].any(axis=0) for pool in pools]
+    rows = []
+    for pool in pools:
+        row = legs[layout.pools[pool][0]]
+        for leg in layout.pools[pool][1:]:
+            row = row | legs[leg]
+        rows.append(row)
     return jnp.stack(rows) if rows else jnp.zeros((0, legs.shape[1]), bool)

@@ -8,15 +8,8 @@ from jax import Array
 
 from stresslab.margin import events
 from stresslab.margin.account_problem import AccountLayout, AccountParameters
-from stresslab.margin.account_state import Account, Marked, by_account, legs_of, order_of
+from stresslab.margin.account_state import Account, Marked, by_account, by_pool, legs_of, order_of, put
 from stresslab.margin.ledger import add, post
-
-
-def put(values: Array, pools: tuple[int, ...], rows: Array) -> Array:
-    """Rows of some pools replaced."""
-    if pools == tuple(range(values.shape[0])):
-        return rows
-    return values.at[np.array(pools, np.int32)].set(rows)
 
 
 def close_legs(
@@ -57,9 +50,9 @@ def close_legs(
     if is_forced and acting.events.impact is not None:
         cost = cost + events.price_impact(acting.events, notional, order_of(layout, layout.every_pool))
     lines = {
-        "price_pnl": legs.pooled(legs.pnl(ratio, closed)),
-        fee_line: -legs.pooled(fee_rate * notional),
-        "slippage": -legs.pooled(cost),
+        "price_pnl": by_pool(layout, layout.every_pool, legs.pnl(ratio, closed)),
+        fee_line: -by_pool(layout, layout.every_pool, fee_rate * notional),
+        "slippage": -by_pool(layout, layout.every_pool, cost),
     }
     if correction is not None:
         lines["price_pnl"] = lines["price_pnl"] + correction
@@ -109,14 +102,16 @@ def close_pools(
         return put(values, pools, jnp.where(closed, rows, values[here]))
 
     account = account._replace(
-        liquidation_step=where("liquidation_step", jnp.minimum(account.liquidation_step[here], number)),
         closed_step=where("closed_step", number),
         equity=where("equity", equity),
-        notional=where("notional", legs.pooled(legs.closed(now.leg_notional))),
+        notional=where("notional", by_pool(layout, pools, legs.closed(now.leg_notional))),
     )
+    if account.reduced_step is not None:
+        first = jnp.minimum(account.reduced_step[here], number)
+        account = account._replace(reduced_step=where("reduced_step", first))
     if account.impact is not None:
         impact = events.price_impact(acting.events, legs.closed(now.leg_notional), order_of(layout, pools))
-        account = account._replace(impact=where("impact", legs.pooled(impact)))
+        account = account._replace(impact=where("impact", by_pool(layout, pools, impact)))
     if account.seized is not None:
         assert acting.events.backstop is not None, "only a backstop seizes"
         account = account._replace(seized=where("seized", equity < acting.events.backstop * now.requirement))

@@ -9,7 +9,7 @@ import numpy as np
 from jax import Array, lax
 
 from stresslab.margin.account_problem import AccountLayout
-from stresslab.margin.account_state import Marked, assets_of, legs_of, marked, order_of, shares_of
+from stresslab.margin.account_state import Marked, assets_of, by_pool, legs_of, marked, order_of, shares_of
 from stresslab.margin.legs import Legs, PoolGroup, rows_of
 from stresslab.margin.problem import PoolParameters
 from stresslab.market.process import MarketStep
@@ -146,13 +146,13 @@ def crossing(
     def surplus(ratio: Array) -> tuple[Array, Array]:
         own = ratio[row_of_leg]
         notional = legs.notional(own, held)
-        return cash - legs.pooled(legs.requirement(notional, held) - legs.pnl(own, held)), notional
+        return cash - by_pool(layout, pools, legs.requirement(notional, held) - legs.pnl(own, held)), notional
 
     # A surplus that is concave in the price has tangents above it: from beyond the crossing each of them meets zero
     # before the crossing, and the root is reached after as many tangents as tiers are crossed on the way.
     def tangent(_: int, ratio: Array) -> Array:
         left, notional = surplus(ratio)
-        slope = legs.pooled(legs.surplus_exposure(notional, held)) / ratio
+        slope = by_pool(layout, pools, legs.surplus_exposure(notional, held)) / ratio
         there = ratio - jnp.where(slope == 0.0, 0.0, left / jnp.where(slope == 0.0, 1.0, slope))
         return jnp.clip(there, _LEAST_RATIO, 1.0 / _LEAST_RATIO)
 

@@ -8,12 +8,18 @@ from jax import Array
 
 from stresslab.margin import orders
 from stresslab.margin.account_problem import AccountLayout, AccountParameters
-from stresslab.margin.account_state import Account, marked, marked_at, pools_of
-from stresslab.margin.branching import where_needed
-from stresslab.margin.closing import close_legs, close_pools, put
+from stresslab.margin.account_state import Account, marked, marked_at, order_of, pools_of, put
+from stresslab.margin.branching import changed_if, where_needed
+from stresslab.margin.closing import close_legs, close_pools
 from stresslab.margin.crossings import Inside, crossing, several, worst_of_several, worst_of_single
-from stresslab.margin.legs import rows_of
-from stresslab.margin.liquidation import reduce_on_the_way, reduce_pools, tested_at_mark, without_surplus
+from stresslab.margin.legs import any_of, rows_of
+from stresslab.margin.liquidation import (
+    changed_by_test,
+    reduce_on_the_way,
+    reduce_pools,
+    tested_at_mark,
+    without_surplus,
+)
 from stresslab.market.process import MarketStep
 
 
@@ -76,20 +82,16 @@ def _single(
     here = np.array(pools, np.int32)
     worst, reached = worst_of_single(layout, acting.positions, inside, account.share)
     hit = without_surplus(layout, acting, account, pools, worst)
-    required = jnp.maximum(account.required[here], worst - account.funding[here])
-    account = account._replace(required=put(account.required, pools, required))
+    account, changed = _with_required(account, pools, worst), changed_by_test(layout)
     if layout.reducing is not None:
         before = account
-        return where_needed(
-            hit.any(), lambda: reduce_on_the_way(layout, acting, before, start, reached, number), before
+        return changed_if(
+            any_of(hit), before, lambda: reduce_on_the_way(layout, acting, before, start, reached, number), *changed
         )
     if acting.positions.rules is None:
         # What the crossing leaves follows from cash, which is frozen now, and is worked out after the last step.
         return account._replace(
             reached=jnp.where(hit, reached, account.reached),
-            liquidation_step=put(
-                account.liquidation_step, pools, jnp.where(hit, number, account.liquidation_step[here])
-            ),
             closed_step=put(account.closed_step, pools, jnp.where(hit, number, account.closed_step[here])),
         )
 
@@ -100,7 +102,16 @@ def _single(
         now = marked(layout, acting.positions, pools, jnp.exp(at)[row_of_leg], account.share)
         return close_pools(layout, acting, account, pools, hit, now.requirement, now, number)
 
-    return where_needed(hit.any(), close, account)
+    return changed_if(any_of(hit), account, close, *changed)
+
+
+def _with_required(account: Account, pools: tuple[int, ...], worst: Array) -> Account:
+    """The same with the required collateral after a deficit."""
+    if account.required is None:
+        return account
+    here = np.array(pools, np.int32)
+    required = jnp.maximum(account.required[here], worst - account.funding[here])
+    return account._replace(required=put(account.required, pools, required))
 
 
 def _several(
@@ -118,8 +129,7 @@ def _several(
         worst = jnp.where(jnp.isnan(account.deficit), -jnp.inf, worst)
         hit = without_surplus(layout, acting, account, pools, worst)
         stood = account.cash.value[here] > account.deficit
-        required = jnp.maximum(account.required[here], worst - account.funding[here])
-        account = account._replace(required=put(account.required, pools, required))
+        account = _with_required(account, pools, worst)
 
         def close() -> Account:
             ratio = over.middle_ratio()
@@ -131,10 +141,10 @@ def _several(
             return reduce_pools(layout, acting, account, pools, hit, ratio, equity, now, number)
 
         # Most steps of a block liquidate none, so what a liquidation leaves is worked out only when there is one.
-        account = where_needed(hit.any(), close, account)
+        account = changed_if(any_of(hit), account, close, *changed_by_test(layout))
     account = account._replace(deficit=after)
     if layout.resizes:
-        account = tested_at_mark(layout, acting, account, market.log_price, pools, number)
+        account = tested_at_mark(layout, acting, account, market.log_price, pools, number, None)
     return account
 
 
@@ -157,14 +167,16 @@ def _fill(
     assert acting.orders is not None, "orders are filled"
     assert share is not None, "orders come with sizes"
     start, low, high = (rows_of(log, layout.leg_assets) for log in (market.start_log_price, *inside))
-    fill = orders.reached(acting.orders, start, low, high)
-    active = fill.reached & (share > 0.0) & rows_of(account.is_open, layout.pool_of_leg)
+    active = orders.passed(acting.orders, low, high) & (share > 0.0) & rows_of(account.is_open, layout.pool_of_leg)
     if works is not None:
         active = active & works
 
     def execute() -> tuple[Account, Array]:
+        assert acting.orders is not None, "orders are filled"
+        # Levels and costs are worked out here, where they are needed.
+        fill = orders.reached(acting.orders, start, low, high)
         first = active & _before_liquidation(layout, acting, account, market, fill, draw)
-        at_once = first & (fill.latency == 0)
+        at_once = first if fill.latency is None else first & (fill.latency == 0)
         closed = jnp.where(at_once, share, 0.0)
         after = close_legs(layout, acting, account, closed, jnp.exp(fill.log_price), fill.slippage, fill.fee_rate)
         touched = pools_of(layout, at_once, layout.several)
@@ -175,7 +187,8 @@ def _fill(
         )
         return _test_at_fills(layout, acting, after, at_once, fill.log_price, here, number)
 
-    return where_needed(active.any(), execute, (account, here))
+    changed = ("cash", "share", "ledger", "orders", "deficit", *changed_by_test(layout))
+    return where_needed(any_of(active), account, here, execute, *changed)
 
 
 def _test_at_fills(
@@ -214,10 +227,17 @@ def _before_liquidation(
     """Whether an order comes before the liquidation of its pool, [leg, path]."""
     rows: list[Array | None] = [None] * len(layout.leg_assets)
     cash = account.cash.value
-    for pool in layout.alone + layout.together:
+    if layout.alone:
+        # On one price whatever is nearer comes first: the pool must still hold where the order is.
+        legs = order_of(layout, layout.alone)
+        ratio = jnp.exp(rows_of(fill.log_price, legs))
+        there = marked(layout, acting.positions, layout.alone, ratio, account.share)
+        holds = cash[np.array(layout.alone, np.int32)] > there.deficit
+        for row, leg in enumerate(legs):
+            rows[leg] = holds[row]
+    for pool in layout.together:
         members = layout.pools[pool]
         for leg in members:
-            # On one price whatever is nearer comes first: the pool must still hold where the order is.
             ratio = jnp.exp(fill.log_price[leg])[None].repeat(len(members), axis=0)
             there = marked(layout, acting.positions, (pool,), ratio, account.share)
             rows[leg] = cash[pool] > there.deficit[0]
@@ -252,26 +272,27 @@ def fill_at_end(
     number: Array,
 ) -> Account:
     """Fill at the end of a step, at the mark: orders whose latency is over, or passed by a jump; none in an outage."""
-    share = account.share
+    share, state = account.share, account.orders
     assert acting.orders is not None, "orders are filled"
     assert share is not None, "orders come with sizes"
+    jumps = layout.bridge == "none" or market.gap is not None
+    if state is None and not jumps:
+        return account
     end = rows_of(market.log_price, layout.leg_assets)
     open_legs = (share > 0.0) & rows_of(account.is_open, layout.pool_of_leg)
     if works is not None:
         open_legs = open_legs & works
-    due = open_legs & (account.orders.due <= number)
-    slippage, fee_rate, sent = account.orders.slippage, account.orders.fee_rate, account.orders
-    if layout.bridge == "none" or market.gap is not None:
-        fill = orders.reached(acting.orders, end, end, end)
+    fill, at_once = orders.reached(acting.orders, end, end, end), jnp.zeros_like(open_legs)
+    if jumps:
         active = fill.reached & open_legs
-        at_once = active & (fill.latency == 0)
-        sent = orders.send(sent, fill, active, number)
-        slippage, fee_rate = (
-            jnp.where(at_once, new, own)
-            for new, own in ((fill.slippage, sent.slippage), (fill.fee_rate, sent.fee_rate))
-        )
-        due = due | at_once | (open_legs & (sent.due <= number))
-        account = account._replace(orders=sent)
+        at_once = active if fill.latency is None else active & (fill.latency == 0)
+        state = orders.send(state, fill, active, number)
+        account = account._replace(orders=state)
+    due, slippage, fee_rate = at_once, fill.slippage, fill.fee_rate
+    if state is not None:
+        due = at_once | (open_legs & (state.due <= number))
+        slippage = jnp.where(at_once, slippage, state.slippage)
+        fee_rate = jnp.where(at_once, fee_rate, state.fee_rate)
 
     def execute() -> Account:
         closed = jnp.where(due, share, 0.0)
@@ -279,4 +300,5 @@ def fill_at_end(
         touched = pools_of(layout, due, layout.every_pool)
         return tested_at_mark(layout, acting, after, market.log_price, layout.every_pool, number, touched)
 
-    return where_needed(due.any(), execute, account)
+    changed = ("cash", "share", "ledger", *changed_by_test(layout))
+    return changed_if(any_of(due), account, execute, *changed)

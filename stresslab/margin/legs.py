@@ -22,6 +22,22 @@ def rows_of(values: Array, rows: tuple[int, ...]) -> Array:
     return values[np.array(rows, np.int32)]
 
 
+def sum_of(values: Array) -> Array:
+    """Sum of rows, [1, path], added up in the open: a reduction would not be fused with what makes the values."""
+    result = values[:1]
+    for row in range(1, values.shape[0]):
+        result = result + values[row : row + 1]
+    return result
+
+
+def any_of(flags: Array) -> Array:
+    """Whether any of them is true, a scalar; rows first, which is element by element, then along the paths."""
+    rows = flags[0]
+    for row in range(1, flags.shape[0]):
+        rows = rows | flags[row]
+    return rows.any()
+
+
 @dataclass(frozen=True)
 class PoolGroup:
     """Some pools and the positions in them; stands in for a `Layout` where only these matter.

@@ -11,11 +11,11 @@ from jax import Array, lax
 
 from stresslab.margin import procedures
 from stresslab.margin.account_problem import AccountLayout, AccountParameters
-from stresslab.margin.account_state import Account, Marked, assets_of, legs_of, marked, order_of, pools_of
-from stresslab.margin.branching import where_needed
+from stresslab.margin.account_state import Account, Marked, assets_of, by_pool, legs_of, marked, order_of, pools_of, put
+from stresslab.margin.branching import changed_if
 from stresslab.margin.closing import close_legs, close_pools
 from stresslab.margin.crossings import crossing
-from stresslab.margin.legs import rows_of
+from stresslab.margin.legs import any_of, rows_of
 
 T = TypeVar("T")
 
@@ -23,9 +23,24 @@ T = TypeVar("T")
 _NO_DEBT = 1e-6
 
 
-def _repeated(times: int, act: Callable[[Any, T], T], carry: T) -> T:
-    result: T = lax.fori_loop(0, times, act, carry)
-    return result
+def changed_by_test(layout: AccountLayout) -> tuple[str, ...]:
+    """What testing pools may change of an account."""
+    closed = ("reduced_step", "closed_step", "equity", "notional", "impact", "seized")
+    return closed if layout.reducing is None else (*closed, "cash", "share", "ledger")
+
+
+def _repeated(
+    layout: AccountLayout, times: int, account: Account, beside: T, act: Callable[[Account, T], tuple[Account, T]]
+) -> Account:
+    """Reduce pools so many times; something beside the account is handed on from one to the next."""
+    names = changed_by_test(layout)
+
+    def again(_: Any, carry: tuple[tuple[Any, ...], T]) -> tuple[tuple[Any, ...], T]:
+        after, other = act(account._replace(**dict(zip(names, carry[0], strict=True))), carry[1])
+        return tuple(getattr(after, name) for name in names), other
+
+    values, _ = lax.fori_loop(0, times, again, (tuple(getattr(account, name) for name in names), beside))
+    return account._replace(**dict(zip(names, values, strict=True)))
 
 
 def without_surplus(
@@ -52,7 +67,7 @@ def tested_at_mark(
     log_price: Array,
     pools: tuple[int, ...],
     number: Array | np.int32,
-    among: Array | None = None,
+    among: Array | None,
 ) -> Account:
     """Test pools at marks, log price over start price, [asset, path], and liquidate those without a surplus.
 
@@ -73,13 +88,19 @@ def tested_at_mark(
     hit, equity, now = at_mark(account)
     reducing = layout.reducing
     if reducing is None:
-        return close_pools(layout, acting, account, pools, hit, equity, now, number)
+        return changed_if(
+            any_of(hit),
+            account,
+            lambda: close_pools(layout, acting, account, pools, hit, equity, now, number),
+            *changed_by_test(layout),
+        )
 
-    def again(_: int, account: Account) -> Account:
+    def again(account: Account, nothing: None) -> tuple[Account, None]:
         hit, equity, now = at_mark(account)
-        return reduce_pools(layout, acting, account, pools, hit, ratio, equity, now, number)
+        return reduce_pools(layout, acting, account, pools, hit, ratio, equity, now, number), None
 
-    return where_needed(hit.any(), lambda: _repeated(reducing.most, again, account), account)
+    reduced = changed_by_test(layout)
+    return changed_if(any_of(hit), account, lambda: _repeated(layout, reducing.most, account, None, again), *reduced)
 
 
 def reduce_on_the_way(
@@ -106,8 +127,7 @@ def reduce_on_the_way(
     here = np.array(pools, np.int32)
     row_of_leg = np.array([row for row, pool in enumerate(pools) for _ in layout.pools[pool]], np.int32)
 
-    def again(_: int, carry: tuple[Account, Array]) -> tuple[Account, Array]:
-        account, at = carry
+    def again(account: Account, at: Array) -> tuple[Account, Array]:
 
         def value(log: Array) -> Marked:
             return marked(layout, acting.positions, pools, jnp.exp(log)[row_of_leg], account.share)
@@ -121,7 +141,7 @@ def reduce_on_the_way(
         ratio = jnp.exp(at)[row_of_leg]
         return reduce_pools(layout, acting, account, pools, hit, ratio, cash + now.pnl, now, number), at
 
-    return _repeated(reducing.most, again, (account, start))[0]
+    return _repeated(layout, reducing.most, account, start, again)
 
 
 def reduce_pools(
@@ -180,19 +200,19 @@ def reduce_pools(
     )
     part = procedures.with_remnants(part, held)
     left = ((part < 1.0) & standing.reducible).astype(jnp.float32)
-    ends = ~(legs.pooled(left) > 0.0) | (equity <= 0.0)
+    ends = ~(by_pool(layout, pools, left) > 0.0) | (equity <= 0.0)
     if acting.events.backstop is not None:
         ends = ends | (equity < acting.events.backstop * now.requirement)
     account = close_pools(layout, acting, account, pools, hit & ends, equity, now, number)
     goes_on = hit & ~ends
     # What the pool is settled at beyond its marks is realized in proportion to the notional that is closed.
-    gross = legs.pooled(now.leg_notional)
+    gross = by_pool(layout, pools, now.leg_notional)
     beyond = equity - account.cash.value[here] - now.pnl
-    correction = beyond * legs.pooled(part * now.leg_notional) / jnp.where(gross > 0.0, gross, 1.0)
+    correction = beyond * by_pool(layout, pools, part * now.leg_notional) / jnp.where(gross > 0.0, gross, 1.0)
     closed = jnp.where(goes_on[row_of_leg], part * held, 0.0)
-    every_leg = jnp.zeros_like(share).at[own].set(closed)
-    every_ratio = jnp.ones_like(share).at[own].set(ratio)
-    every_pool = jnp.zeros_like(account.equity).at[here].set(jnp.where(goes_on, correction, 0.0))
+    every_leg = put(jnp.zeros_like(share), order, closed)
+    every_ratio = put(jnp.ones_like(share), order, ratio)
+    every_pool = put(jnp.zeros_like(account.equity), pools, jnp.where(goes_on, correction, 0.0))
     account = close_legs(
         layout,
         acting,
@@ -204,7 +224,7 @@ def reduce_pools(
         fee_line="liquidation_fee",
         correction=every_pool,
     )
-    steps = account.liquidation_step
-    return account._replace(
-        liquidation_step=steps.at[here].set(jnp.where(goes_on, jnp.minimum(steps[here], number), steps[here]))
-    )
+    steps = account.reduced_step
+    assert steps is not None, "pools are reduced"
+    first = jnp.where(goes_on, jnp.minimum(steps[here], number), steps[here])
+    return account._replace(reduced_step=put(steps, pools, first))

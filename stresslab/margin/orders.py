@@ -37,15 +37,15 @@ class Order(NamedTuple):
         Log of mark over start price at which it is set off.
     slippage, fee_rate : jax.Array
         Cost of the fill as shares of its notional.
-    latency : jax.Array
-        Steps between trigger and fill, int32; 0: at once.
+    latency : jax.Array or None
+        Steps between trigger and fill, int32; 0: at once. None where no order has any.
     """
 
     level: Array
     trigger: Array
     slippage: Array
     fee_rate: Array
-    latency: Array
+    latency: Array | None
 
 
 class Parameters(NamedTuple):
@@ -89,7 +89,7 @@ class Fill(NamedTuple):
     log_price: Array
     slippage: Array
     fee_rate: Array
-    latency: Array
+    latency: Array | None
 
 
 def build(scenario: Scenario, configurations: Sequence[Configuration], legs: Sequence[int]) -> Parameters | None:
@@ -118,7 +118,8 @@ def build(scenario: Scenario, configurations: Sequence[Configuration], legs: Seq
     if not found:
         return None
     side: Any = np.array(sides, np.float32)[:, None]
-    return Parameters(side, _order(stop), _order(profit))
+    delayed = bool((stop["latency"] > 0.0).any() or (profit["latency"] > 0.0).any())
+    return Parameters(side, _order(stop, delayed), _order(profit, delayed))
 
 
 def _no_orders(count: int, level: float) -> dict[str, Any]:
@@ -127,15 +128,25 @@ def _no_orders(count: int, level: float) -> dict[str, Any]:
     return orders
 
 
-def _order(columns: dict[str, Any]) -> Order:
+def _order(columns: dict[str, Any], delayed: bool) -> Order:
     single = {name: values.astype(np.float32) for name, values in columns.items()}
-    return Order(**{**single, "latency": columns["latency"].astype(np.int32)})
+    return Order(**{**single, "latency": columns["latency"].astype(np.int32) if delayed else None})
 
 
-def init(parameters: Parameters, paths: int) -> State:
-    """No order is on its way."""
+def init(parameters: Parameters, paths: int) -> State | None:
+    """No order is on its way; None where none ever is."""
+    if parameters.stop.latency is None:
+        return None
     shape = (parameters.side.shape[0], paths)
     return State(jnp.full(shape, _NONE), jnp.zeros(shape, jnp.float32), jnp.zeros(shape, jnp.float32))
+
+
+def passed(parameters: Parameters, low: Array, high: Array) -> Array:
+    """Whether the extremes of each leg's price pass an order of it, [leg, path]."""
+    side, stop, profit = parameters
+    is_long = side > 0.0
+    worst, best = jnp.where(is_long, low, -high), jnp.where(is_long, high, -low)
+    return (worst <= stop.trigger) | (best >= profit.trigger)
 
 
 def reached(parameters: Parameters, start: Array, low: Array, high: Array) -> Fill:
@@ -158,11 +169,14 @@ def reached(parameters: Parameters, start: Array, low: Array, high: Array) -> Fi
     def chosen(name: str) -> Array:
         return jnp.where(stopped, getattr(stop, name), getattr(profit, name))
 
-    return Fill(stopped | gained, side * level, chosen("slippage"), chosen("fee_rate"), chosen("latency"))
+    latency = None if stop.latency is None else chosen("latency")
+    return Fill(stopped | gained, side * level, chosen("slippage"), chosen("fee_rate"), latency)
 
 
-def send(state: State, fill: Fill, sent: Array, number: Array) -> State:
+def send(state: State | None, fill: Fill, sent: Array, number: Array) -> State | None:
     """Put orders with a latency on their way, where none is."""
+    if state is None or fill.latency is None:
+        return state
     new = sent & (fill.latency > 0) & (state.due == _NONE)
     return State(
         jnp.where(new, number + fill.latency - 1, state.due),

@@ -10,8 +10,7 @@ from jax import Array
 
 from stresslab.margin import events
 from stresslab.margin.account_problem import AccountLayout, AccountParameters
-from stresslab.margin.account_state import NEVER, Account, by_account, legs_of, marked, marked_at, order_of
-from stresslab.margin.closing import put
+from stresslab.margin.account_state import Account, by_account, by_pool, legs_of, marked, marked_at, order_of, put
 from stresslab.margin.crossings import crossing
 from stresslab.margin.ledger import post
 from stresslab.margin.policies import alerts
@@ -58,7 +57,8 @@ def margin_ratios(layout: AccountLayout, acting: AccountParameters, account: Acc
     equity, required = account.cash.value + now.pnl, now.requirement
     haircut = legs.haircut(legs.requirement(now.leg_notional, account.share))
     if haircut is not None:
-        equity, required = equity - legs.pooled(haircut), required - legs.pooled(haircut)
+        discount = by_pool(layout, layout.every_pool, haircut)
+        equity, required = equity - discount, required - discount
     # Without positions there is no requirement, and the ratio is as large as can be shown.
     ratio = jnp.where(required > 0.0, equity / jnp.where(required > 0.0, required, 1.0), jnp.inf)
     return jnp.where(account.is_open, jnp.maximum(ratio, 1.0), 1.0)
@@ -72,7 +72,7 @@ def finalize(
     equity, notional, impact = _settled(layout, acting, account)
     is_open, cash = account.is_open, account.cash
     pnl = marked_at(layout, parameters, layout.every_pool, log_price, account.share).pnl
-    pnl_today = parameters.membership @ parameters.pnl
+    pnl_today = by_pool(layout, layout.every_pool, parameters.pnl)
     fee, slippage = -parameters.fee_rate * notional, -impact
     left = equity + fee + slippage
     returned = jnp.broadcast_to(parameters.returned, left.shape)
@@ -103,11 +103,15 @@ def finalize(
     finite = [jnp.isfinite(values).all(axis=0) for values in (log_price, profit)]
     never = steps + 1
     return AccountOutcome(
-        required_collateral=jnp.where(acts, jnp.nan, account.required),
-        liquidation_step=jnp.where(account.liquidation_step == NEVER, never, account.liquidation_step),
+        required_collateral=jnp.full_like(profit, jnp.nan)
+        if account.required is None
+        else jnp.where(acts, jnp.nan, account.required),
+        liquidation_step=jnp.minimum(
+            account.closed_step if account.reduced_step is None else account.reduced_step, never
+        ),
         profit=profit,
         insurance_draw=draw,
-        closed_step=jnp.where(is_open, never, account.closed_step),
+        closed_step=jnp.minimum(account.closed_step, never),
         cash_used=account.cash_used,
         alerts={
             place: jnp.minimum(state.first, never)
@@ -135,9 +139,9 @@ def _settled(layout: AccountLayout, acting: AccountParameters, account: Account)
     now = marked(layout, acting.positions, pools, jnp.exp(at)[row_of_leg], account.share)
     legs = legs_of(layout, acting.positions, pools)
     closed = legs.closed(now.leg_notional)
-    cost = legs.pooled(events.price_impact(acting.events, closed, order_of(layout, pools)))
+    cost = by_pool(layout, pools, events.price_impact(acting.events, closed, order_of(layout, pools)))
 
     def where(values: Array, rows: Array) -> Array:
         return put(values, pools, jnp.where(was_crossed, rows, values[here]))
 
-    return where(equity, now.requirement), where(notional, legs.pooled(closed)), where(impact, cost)
+    return where(equity, now.requirement), where(notional, by_pool(layout, pools, closed)), where(impact, cost)

@@ -19,6 +19,7 @@ from stresslab.market import (
     heston,
     kou,
     merton,
+    paths,
     regimes,
     student_t,
 )
@@ -81,6 +82,7 @@ MODELS: Mapping[str, Model] = MappingProxyType(
         "bates": _of(bates),
         "filtered_history": _of(filtered_history),
         "bootstrap": _of(bootstrap),
+        "paths": _of(paths),
     }
 )
 

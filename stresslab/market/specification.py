@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from stresslab.market.bar_rows import BarRows
 from stresslab.market.funding import FundingSpecification
+from stresslab.market.price_paths import PricePaths
 from stresslab.market.stress import StressSpecification
 
 
@@ -39,6 +40,8 @@ class MarketSpecification:
         Bars of the assets, in their order, where the model draws from the past.
     stress : StressSpecification or None
         An overlay on top of all this.
+    paths : PricePaths or None
+        Prices of the assets, in their order, where the user brings the paths.
     """
 
     model: str
@@ -51,3 +54,4 @@ class MarketSpecification:
     funding: FundingSpecification | None = None
     history: BarRows | None = None
     stress: StressSpecification | None = None
+    paths: PricePaths | None = None

@@ -21,7 +21,7 @@ from stresslab.measures.alerts import alerts_of_pool
 from stresslab.measures.intervals import curve_band, paired_difference, quantile_ranks
 from stresslab.measures.named import BOUNDS, Arrays, place, probability, quantiles, triple
 from stresslab.measures.policies import policy_arrays, rounding, without_rounding
-from stresslab.measures.recorded import alert_levels, cash_by_configuration, recorded
+from stresslab.measures.recorded import alert_levels, cash_by_configuration
 from stresslab.measures.tails import tail
 from stresslab.simulation.outcomes import Outcomes
 
@@ -196,11 +196,10 @@ def _place_closed(
     axes: Axes,
     valid: NDArray[np.bool_],
 ) -> None:
-    """How likely pools are closed, where they may be reduced first."""
-    closed_step = recorded(outcomes).closed_step
-    if closed_step is None:
+    """How likely pools are closed, where some were reduced first."""
+    if np.array_equal(outcomes.closed_step, outcomes.liquidation_step):
         return
-    closed = (closed_step <= outcomes.steps)[:, valid]
+    closed = (outcomes.closed_step <= outcomes.steps)[:, valid]
     for row, (configuration, stakes) in enumerate(zip(configurations, outcomes.configuration_stakes, strict=True)):
         for pool, stake in zip(configuration.pools, stakes, strict=True):
             for name, value in probability("closed_probability", closed[stake]).items():
@@ -221,7 +220,7 @@ def _place_alerts(
 ) -> None:
     """Alerts of every pool that has some; levels that a configuration does not use are missing."""
     shape = (len(configurations), len(axes.pools), len(axes.alert_levels))
-    for account, alert_step in recorded(outcomes).alert_step.items():
+    for account, alert_step in outcomes.alert_step.items():
         row = outcomes.accounts[account]
         levels = [axes.alert_levels.index(level) for level in alert_levels(configurations[row])]
         for place_of_pool, pool in enumerate(configurations[row].pools):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from stresslab.report.charts.collateral import TARGET, collateral_pools, pool_title
+from stresslab.report.charts.collateral import TARGET, pool_title, required_pools
 from stresslab.report.charts.loss import LEVEL
 from stresslab.report.charts.margin_ratio import fanned
 from stresslab.report.formatting import Estimate, count, days, money, money_estimate, percent, points
@@ -201,7 +201,7 @@ def loss(review: Review) -> str:
 def collateral(review: Review) -> str:
     """What the pools as booked lack for the target probability."""
     missing = {}
-    for configuration, pool in collateral_pools(review):
+    for configuration, pool in required_pools(review):
         if configuration == BOOKED:
             labels = {"configuration": configuration, "pool": pool}
             required = review.value("required_collateral", **labels, quantile=1.0 - TARGET)

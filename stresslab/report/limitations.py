@@ -47,15 +47,7 @@ def limitations(review: Review) -> list[Limitation]:
     """The numbered list of the report; only what holds for this run."""
     return [
         *_prices(review),
-        _calibration(review),
-        Limitation(
-            "Parameters are taken as known",
-            "Volatilities, correlations and tails enter as points. The intervals of this report hold sampling error "
-            "alone, "
-            "not the uncertainty of the parameters.",
-            "Intervals are too narrow; the estimates may lie on either side.",
-            "either way",
-        ),
+        *_parameters(review),
         _funding(review),
         Limitation(
             "One price",
@@ -66,21 +58,24 @@ def limitations(review: Review) -> list[Limitation]:
         ),
         _liquidation(review),
         _acting(review),
-        Limitation(
-            "Collateral at par",
-            f"Collateral is held in {review.currency} and keeps its value; no haircut and no depeg.",
-            "Understates risk.",
-        ),
-        Limitation(
-            "The venue works",
-            "No outage, no automatic deleveraging of winning positions, no loss shared among clients; its margin "
-            "rules stay "
-            f"those of {review.results.attrs['venue_effective']} until the horizon.",
-            "Understates risk.",
-        ),
+        _collateral(review),
+        _venue(review),
         _sampling(review),
         _grid(review),
     ]
+
+
+def _parameters(review: Review) -> list[Limitation]:
+    if review.results.attrs["model"] == "paths":
+        return []  # there are none
+    known = Limitation(
+        "Parameters are taken as known",
+        "Volatilities, correlations and tails enter as points. The intervals of this report hold sampling error alone, "
+        "not the uncertainty of the parameters.",
+        "Intervals are too narrow; the estimates may lie on either side.",
+        "either way",
+    )
+    return [_calibration(review), known]
 
 
 def _acting(review: Review) -> Limitation:
@@ -158,6 +153,18 @@ def _prices(review: Review) -> list[Limitation]:
             ),
             constant,
         ]
+    if model == "paths":
+        return [
+            Limitation(
+                "Prices are the user’s own paths",
+                "They are read from a file, whose hash is part of the scenario’s; only their ratios to the first price "
+                "of each path count, from today’s prices on. Nothing is known here of how they came about. Intervals "
+                "hold where the paths are independent and equally likely; for hand-picked ones every probability is "
+                "a share of the paths and no forecast.",
+                "Either way: as good as the paths.",
+                "either way",
+            )
+        ]
     return [
         Limitation(
             f"Prices follow the model {model}",
@@ -201,8 +208,52 @@ def calibration(review: Review) -> dict[str, Any]:
         return {}
 
 
+def _collateral(review: Review) -> Limitation:
+    held = [each["symbol"] for each in review.resolved["book"]["positions"] if each["is_collateral"]]
+    if not held:
+        return Limitation(
+            "Collateral at par",
+            f"Collateral is held in {review.currency} and keeps its value; no haircut and no depeg.",
+            "Understates risk.",
+        )
+    return Limitation(
+        "Collateral assets at their price",
+        f"Collateral held in {', '.join(dict.fromkeys(held))} moves with its asset and counts after its haircut; "
+        f"the rest is held in {review.currency} at par. What a liquidated pool holds of it is kept at its price then.",
+        "Understates risk where a forced sale moves the price of the collateral.",
+    )
+
+
+def _venue(review: Review) -> Limitation:
+    taken = review.resolved["auto_deleveraging"]
+    effective = review.results.attrs["venue_effective"]
+    works = "The venue never fails, and no loss is shared among clients"
+    if taken is None:
+        return Limitation(
+            "The venue works",
+            f"{works}; no winning position is closed to balance another client's loss; its margin rules stay those of "
+            f"{effective} until the horizon.",
+            "Understates risk.",
+        )
+    return Limitation(
+        "The venue works, and takes winners",
+        f"{works}. In a step in which an asset's log price moves more than {taken['move']:g}, each winning position on "
+        f"it is closed at the mark with a probability of {percent(float(taken['probability']))}; its hedge stays. "
+        f"Margin rules stay those of {effective} until the horizon.",
+        "Either way: when a venue takes positions is its own decision.",
+        "either way",
+    )
+
+
+_ORDERS = {
+    "together": "its positions alike",
+    "worst_first": "the position with the largest loss first",
+    "pairs_first": "first what long and short positions offset, then the position with the largest loss",
+}
+
+
 def _liquidation(review: Review) -> Limitation:
-    venue = review.resolved["venue"]
+    venue, impact = review.resolved["venue"], review.resolved["liquidation_impact"]
     rate = float(venue["liquidation_fee_rate"])
     fee = f"a fee of {percent(rate)} of the notional is charged" if rate else "no liquidation fee is charged"
     rest = (
@@ -210,12 +261,39 @@ def _liquidation(review: Review) -> Limitation:
         if venue["remainder"] == "returned"
         else "what is left after closing is forfeited to the venue"
     )
+    kept = (
+        f" Where equity is below {percent(float(venue['backstop']))} of the maintenance margin the venue keeps all."
+        if venue["backstop"]
+        else ""
+    )
+    moved = (
+        "; every close at market moves the price by "
+        f"{impact['stress']:g} times daily volatility times the root of notional over daily volume"
+        if impact
+        else " at the mark, without market impact"
+    )
+    bias = "Either way: depth in a crisis is not known." if impact else "Understates the loss given liquidation."
+    direction: Direction = "either way" if impact else "understates"
+    reduction = venue["reduction"]
+    if venue["liquidation_procedure"] == "full" and reduction["order"] == "together":
+        return Limitation(
+            "Liquidation is whole and at once",
+            f"A pool is closed in full at the marks at which its surplus reaches zero{moved}; {fee}, and {rest}.{kept} "
+            "Venues that reduce positions in parts may leave some of them open.",
+            bias,
+            direction,
+        )
+    how = {
+        "full": "closes positions whole",
+        "steps": f"closes {percent(float(reduction['step']))} of a position at a time",
+        "tiers": "takes positions down to the tier below",
+    }[venue["liquidation_procedure"]]
     return Limitation(
-        "Liquidation is whole, at once and without market impact",
-        f"A pool is closed in full at the marks at which its surplus reaches zero; {fee}, and {rest}. Venues that "
-        f"reduce "
-        "positions in parts may leave some of them open.",
-        "Understates the loss given liquidation; may overstate how much is closed.",
+        "Liquidation goes step by step",
+        f"The venue {how}, {_ORDERS[reduction['order']]}, until margin suffices again{moved}; within a step as often "
+        f"as its pause allows, at most a dozen times; {fee}, and {rest} where nothing is left open.{kept}",
+        bias,
+        direction,
     )
 
 
@@ -233,7 +311,17 @@ def _sampling(review: Review) -> Limitation:
 
 def _grid(review: Review) -> Limitation:
     bridge = str(review.results.attrs["bridge"])
-    if bridge == "none":
+    parameters = review.resolved["market"]["parameters"]
+    if parameters.get("lows_and_highs"):
+        return Limitation(
+            "Lows and highs are those of the file",
+            f"Inside a step of {review.step} a pool on one price goes to the low and to the high that the file states. "
+            "A pool on several prices is bridged between the step’s ends, with variances from these ranges and the "
+            "correlation of the file’s returns.",
+            "None for pools on one price; small for others, and smaller with a finer step.",
+            "none",
+        )
+    if bridge == "none" or parameters.get("lows_and_highs") is False:
         return Limitation(
             "Liquidation is tested at the ends of steps only",
             f"What happens inside a step of {review.step} is not seen.",

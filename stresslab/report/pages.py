@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from stresslab.report import findings, loss_tables, tables
 from stresslab.report.blocks import Block, Page, Table, figure, table, text, whole_table
-from stresslab.report.charts.collateral import collateral_pools, figure_collateral
+from stresslab.report.charts.collateral import figure_collateral, required_pools
 from stresslab.report.charts.liquidation_prices import figure_liquidation_prices
 from stresslab.report.charts.liquidation_probability import figure_liquidation_probability
 from stresslab.report.charts.loss import figure_loss_distribution, figure_loss_tail, figure_losses_compared
@@ -238,9 +238,11 @@ def short_loss_page(review: Review, appendix: list[Table]) -> Page:
     )
 
 
-def collateral_page(review: Review, appendix: list[Table]) -> Page:
+def collateral_page(review: Review, appendix: list[Table]) -> Page | None:
     """Collateral against probability."""
-    pools = len(collateral_pools(review))
+    pools = len(required_pools(review))
+    if not pools:
+        return None
     shown = f" The first {ROWS} of {pools} pools are drawn, those as booked before the others." if pools > ROWS else ""
     return Page(
         "Collateral against probability",

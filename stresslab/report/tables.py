@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from stresslab.report.blocks import Cell, Column, Table
-from stresslab.report.charts.collateral import collateral_pools, pool_title
+from stresslab.report.charts.collateral import collateral_pools, pool_title, required_pools
 from stresslab.report.charts.loss import LEVEL
 from stresslab.report.formatting import (
     count,
@@ -272,7 +272,7 @@ def times_to_liquidation(review: Review) -> Table:
 def required_collateral(review: Review) -> Table:
     """Collateral today, and what target probabilities require."""
     found = []
-    for configuration, pool in collateral_pools(review):
+    for configuration, pool in required_pools(review):
         labels = {"configuration": configuration, "pool": pool}
         today = review.value("collateral", **labels)
         chance = review.estimate("liquidation_probability", **labels)

@@ -16,6 +16,7 @@ from stresslab.market.bar_rows import BarRows
 from stresslab.market.calibration_file import Calibration, calibration_from, open_calibration
 from stresslab.market.correlation import Correlation, read_correlation
 from stresslab.market.models import MODELS
+from stresslab.market.price_paths import PricePaths
 from stresslab.market.specification import MarketSpecification
 from stresslab.scenario.history_reading import read_histories
 from stresslab.scenario.tables import AssetTable, MarketTable
@@ -177,7 +178,9 @@ def _parameters(
     return None if checked is None else checked.model_dump()
 
 
-def complete_market(draft: MarketDraft, starts: Mapping[str, float], findings: Findings) -> MarketSpecification | None:
+def complete_market(
+    draft: MarketDraft, starts: Mapping[str, float], findings: Findings, paths: PricePaths | None = None
+) -> MarketSpecification | None:
     """Fit the market to the book's underlyings; whatever one of them lacks is a fault.
 
     Parameters
@@ -188,6 +191,8 @@ def complete_market(draft: MarketDraft, starts: Mapping[str, float], findings: F
         Start price of each underlying, in order of first appearance in the book.
     findings : Findings
         Takes the faults.
+    paths : PricePaths, optional
+        The user's own, where the model takes them and they have no fault.
 
     Returns
     -------
@@ -210,7 +215,10 @@ def complete_market(draft: MarketDraft, starts: Mapping[str, float], findings: F
         stated = [_stated_volatility(draft, asset) for asset in assets]
         volatilities = [own[asset] if value is None else value for asset, value in zip(assets, stated, strict=True)]
         correlation: np.ndarray[Any, np.dtype[np.float64]] | None = history.correlation
-    elif draws_from_history(draft.model):
+    elif paths is not None:
+        _tell_unused_figures(draft, findings)
+        volatilities, correlation = list(paths.volatilities.tolist()), paths.correlation
+    elif draws_from_history(draft.model) or takes_paths(draft.model):
         return None  # a fault by now, or one of the table's own
     else:
         volatilities = [_volatility(draft, asset, findings) for asset in assets]
@@ -224,11 +232,34 @@ def complete_market(draft: MarketDraft, starts: Mapping[str, float], findings: F
         assets=tuple(assets),
         start_prices=np.array(list(starts.values()), dtype=np.float64),
         volatilities=np.array(volatilities, dtype=np.float64),
-        drifts=np.array([_drift(draft, asset) for asset in assets], dtype=np.float64),
+        drifts=np.array([0.0 if paths else _drift(draft, asset) for asset in assets], dtype=np.float64),
         correlation=correlation,
-        extra={key: value for key, value in draft.parameters.items() if key != "histories"},
+        extra=_extra(draft.parameters, paths),
         history=history,
+        paths=paths,
     )
+
+
+def _extra(parameters: Mapping[str, Any], paths: PricePaths | None) -> dict[str, Any]:
+    """The model's own figures: what files hold stands apart, under their hashes."""
+    extra = {key: value for key, value in parameters.items() if key not in ("histories", "file")}
+    return extra if paths is None else {**extra, "lows_and_highs": paths.lows is not None}
+
+
+def takes_paths(model: str | None) -> bool:
+    """Whether the user brings a model's paths."""
+    return model is not None and "file" in MODELS[model].parameters.model_fields
+
+
+def _tell_unused_figures(draft: MarketDraft, findings: Findings) -> None:
+    known = _known(draft.model)
+    table = draft.document.at(draft.at)
+    unused = [(*draft.at, key_meant(table, key, known)) for key in ("calibration", "correlation")]
+    unused += [(*draft.asset_at(asset), key) for asset in draft.assets for key in ("volatility", "drift")]
+    for at in unused:
+        if draft.document.at(at) is not None:
+            problem = f"the model {shown(draft.model or '')} takes prices as they are"
+            findings.notice(draft.document, at, problem, "remove the key: it is not used")
 
 
 def draws_from_history(model: str | None) -> bool:

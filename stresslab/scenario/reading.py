@@ -31,7 +31,8 @@ from stresslab.documents.reading import (
 from stresslab.scenario.configuration_reading import ReadConfiguration, build_configurations, read_configurations
 from stresslab.scenario.event_reading import read_auto_deleveraging, read_impact
 from stresslab.scenario.funding_reading import read_funding
-from stresslab.scenario.market_reading import complete_market, read_market
+from stresslab.scenario.market_reading import complete_market, read_market, takes_paths
+from stresslab.scenario.path_reading import read_paths
 from stresslab.scenario.policies.kind import Surroundings
 from stresslab.scenario.policy_reading import check_policies, check_unused, read_policies
 from stresslab.scenario.scenario import Scenario
@@ -89,6 +90,10 @@ def scenario_from(
     """Check a parsed file as a scenario, with all the files that it names; None where any of them has faults."""
     if not is_kind(document, "scenario", findings):
         return None
+    if isinstance(document.at(("market", "model")), list):
+        remedy = "name one, or take `stresslab run` or read_scenarios, which go through them all"
+        findings.fault(document, ("market", "model"), "several models are named where one is needed", remedy)
+        return None
     before = len(findings.faults)
     known = keys_of(ScenarioFile)
     head = check_table(document, (), ScenarioFile, findings)
@@ -121,7 +126,11 @@ def scenario_from(
     if draft.book is not None:
         marked = replace(draft.book, positions=positions)
         check_policies(document, policies, read, marked, lambda *held: _surplus(*held)[0], findings)
-    specification = complete_market(market, starts, findings) if starts else None
+    own = None
+    if takes_paths(market.model) and market.parameters is not None and starts and grid is not None:
+        count = overrides.get("paths", None if head is None else head.paths)
+        own = read_paths(document, (*market.at, "file"), market.parameters["file"], list(starts), grid, count, findings)
+    specification = complete_market(market, starts, findings, own) if starts else None
     stress_at = (*market.at, "stress")
     if document.at(stress_at) is not None and starts and grid is not None and market.parameters is not None:
         assert market.model is not None, "parameters belong to a model"

@@ -64,10 +64,13 @@ def _plain(value: Any) -> Any:
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
+    if isinstance(value, np.ndarray):
+        return value.tolist()
     return None if value == math.inf else value
 
 
 def _market(market: MarketSpecification) -> dict[str, Any]:
+    read = market.history or market.paths
     return {
         "model": market.model,
         "assets": list(market.assets),
@@ -76,7 +79,7 @@ def _market(market: MarketSpecification) -> dict[str, Any]:
         "drifts": market.drifts.tolist(),
         "correlation": market.correlation.tolist(),
         "parameters": dict(market.extra),
-        "history": None if market.history is None else dict(market.history.hashes),
+        "history": None if read is None else dict(read.hashes),
         "stress": None if market.stress is None else _plain(market.stress),
         "funding": None if market.funding is None else _funding(market.funding),
     }

@@ -41,6 +41,10 @@ def json_schema(kind: Kind) -> dict[str, Any]:
         for model in MODELS.values():
             fields = _cleaned(model.parameters.model_json_schema()).get("properties", {})
             market["properties"].update({key: fields[key] for key in keys_of(model.parameters)})
+        # A name or several: the reader takes a list apart before it checks the table, one model at a time.
+        stated = market["properties"]["model"]
+        one = {"type": stated.pop("type"), "enum": stated.pop("enum")}
+        stated["anyOf"] = [one, {"type": "array", "items": one, "minItems": 1, "uniqueItems": True}]
         tables = [_cleaned(kind.table.model_json_schema()) for kind in KINDS.values()]
         for table in tables:
             schema["$defs"].update(table.pop("$defs", {}))

@@ -85,6 +85,11 @@ def read_stress(
     if table.correlation_shift > 0.0 and "histories" in parameters:
         problem = f"the model {shown(model)} draws whole rows of bars, whose correlation cannot be moved"
         findings.fault(document, (*at, "correlation_shift"), problem, "remove the key, or choose another model")
+    if "file" in parameters:
+        for key, neutral in (("volatility_factor", 1.0), ("correlation_shift", 0.0)):
+            if getattr(table, key) != neutral:
+                problem = f"the model {shown(model)} takes prices as they are"
+                findings.fault(document, (*at, key), problem, "remove the key, or change the prices in the file")
     if table.jump_rate_factor != 1.0 and not any(key in parameters for key in RATE_KEYS):
         problem = f"the model {shown(model)} has no jumps"
         findings.fault(document, (*at, "jump_rate_factor"), problem, "remove the key, or choose a model with jumps")

@@ -43,7 +43,12 @@ class MarketTable(BaseModel):
 
     model_config = TABLE
     model: Annotated[
-        Name, Field(description="A price process.", examples=["gbm"], json_schema_extra={"enum": list(MODELS)})
+        Name,
+        Field(
+            description="A price process, or a list of them.",
+            examples=["gbm"],
+            json_schema_extra={"enum": list(MODELS)},
+        ),
     ]
     calibration: Annotated[
         PathText | None,

@@ -12,7 +12,7 @@ from stresslab.documents.kinds import kind_of
 from stresslab.documents.reading import open_document
 from stresslab.market.calibration_file import calibration_from
 from stresslab.market.funding_file import funding_calibration_from
-from stresslab.scenario.reading import scenario_from
+from stresslab.scenario.model_choice import scenarios_from
 from stresslab.venues.reading import pack_from
 
 
@@ -36,7 +36,7 @@ def validate_files(paths: Iterable[str | Path]) -> tuple[tuple[Fault, ...], tupl
             continue
         kind = kind_of(document)
         if kind == "scenario":
-            scenario_from(document, findings)
+            scenarios_from(document, findings)
         elif kind == "book":
             book_from(document, findings)
         elif kind == "venue":

@@ -23,6 +23,7 @@ from stresslab.market.funding import build as build_funding
 from stresslab.market.funding import streams as funding_streams
 from stresslab.market.models import MODELS, build_process
 from stresslab.scenario.scenario import Scenario
+from stresslab.simulation.compilation import compiled
 from stresslab.simulation.outcomes import Outcomes
 from stresslab.venues.rules.procedures import WHOLE
 
@@ -114,15 +115,12 @@ def simulate(
         funding,
         account_layout=None if accounts is None else accounts.layout,
     )
-    # In a thread of its own, as the blocks are: Ctrl-C rises in the main thread alone, and JAX crashes the interpreter
-    # if it rises while a program is traced. The executor waits for the compilation to end.
-    with ThreadPoolExecutor(1, thread_name_prefix="compile") as executor:
-        compiled = executor.submit(lambda: lower().compile()).result()
+    program = compiled(lower)
     compile_seconds = time.perf_counter() - started
     logger.info("compiled in %.1f s", compile_seconds)
 
     def work(first: int) -> tuple[Arrays, NDArray[np.int64]]:
-        result: BlockResult = compiled(
+        result: BlockResult = program(
             problem.parameters, process, streams, grid, np.uint32(first), account_parameters, funding
         )
         arrays = _joined(*jax.tree.map(np.asarray, (result.outcome, result.accounts)))

@@ -51,7 +51,7 @@ def test_rates_are_those_of_the_worked_table():
 def test_a_step_of_the_premium_has_the_stated_deviation():
     # METHODS O6: k = 0.5, s = 1e-4, D = 1 gives a step of 7.9506e-5 about the mean, and a stationary 1e-4.
     process = built(specification())
-    assert 1e-4 * float(process.fast.scale[0, 0]) == pytest.approx(7.9506e-5, rel=1e-4)
+    assert 1e-4 * float(process.fast.first[0, 0]) == pytest.approx(7.9506e-5, rel=1e-4)
     assert float(process.fast.decay[0, 0]) == pytest.approx(np.exp(-0.5), rel=1e-6)
 
 
@@ -64,7 +64,8 @@ def test_premium_moves_with_the_price_as_stated(correlation):
     market = MarketStep(start, process.log_return + deviation * draw, np.full((1, 1), deviation), np.eye(1))  # type: ignore[arg-type]
     keys = noise.stream_keys(7, funding.streams(["BTC"]))
     counter = noise.Counter(np.arange(20_000, dtype=np.uint32), np.uint32(5))  # type: ignore[arg-type]
-    moved = np.asarray(process.premium(process.step(process.init(20_000), market, keys, counter)))  # type: ignore[arg-type]
+    state, _ = process.settle(process.step(process.init(20_000), market), keys, counter)  # type: ignore[arg-type]
+    moved = np.asarray(process.premium(state))
     # Standard errors: (1 - correlation^2) / sqrt(20,000) and 1 / sqrt(40,000).
     assert np.corrcoef(moved[0], draw[0])[0, 1] == pytest.approx(correlation, abs=4 * 0.0071)
     assert moved.std() == pytest.approx(7.9506e-5, rel=4 * 0.005)
@@ -119,7 +120,8 @@ def test_parts_and_own_draws_are_correlated_as_stated():
     market = MarketStep(jnp.zeros_like(ends), ends, jnp.full((2, 1), deviation), jnp.eye(2))
     keys = noise.stream_keys(7, funding.streams(["BTC", "ETH"]))
     counter = noise.Counter(np.arange(40_000, dtype=np.uint32), np.uint32(5))  # type: ignore[arg-type]
-    fast, slow = (np.asarray(part) for part in process.step(process.init(40_000), market, keys, counter))  # type: ignore[arg-type]
+    state, _ = process.settle(process.step(process.init(40_000), market), keys, counter)  # type: ignore[arg-type]
+    fast, slow = (np.asarray(part) for part in state)
     # Standard errors of at most 1 / sqrt(40,000) = 0.005.
     for expected, one, other in (
         (0.3, fast[0], draw[0]),

@@ -12,6 +12,7 @@ import stresslab as sl
 from stresslab.documents.faults import InputError
 from stresslab.market import merton, noise
 from stresslab.market.models import MODELS, build_process
+from stresslab.market.price_paths import relative_paths
 from stresslab.market.stress import StressSpecification, stressed
 from stresslab.scenario.resolution import identity, resolved
 from stresslab.simulation.run import simulate
@@ -29,12 +30,15 @@ EXTRAS = {
     **{name: contract.extra for name, contract in CONTRACTS.items()},
     "filtered_history": {**FILES, **WEIGHTS},
     "bootstrap": FILES,
+    "paths": {"file": "a.nc"},
 }
 
 
 def specification(name, stress=None):
     rows = history() if "history" in name or name == "bootstrap" else None
-    return replace(market(name, history=rows, **EXTRAS[name]), stress=stress)
+    own = np.exp(np.random.default_rng(3).normal(0.0, 0.01, (64, 6, 2)).cumsum(axis=1)) if name == "paths" else None
+    paths = None if own is None else relative_paths(own, own * 0.99, own * 1.01, HOUR, {})
+    return replace(market(name, history=rows, **EXTRAS[name]), stress=stress, paths=paths)
 
 
 def walk(specification, steps=5, paths=64):
@@ -76,7 +80,8 @@ def test_a_gap_moves_every_path_once(name):
             )
 
 
-@pytest.mark.parametrize("name", EXTRAS)
+# Prices of a file are taken as they are, and a scenario that asks for a factor is refused (test_paths.py).
+@pytest.mark.parametrize("name", [name for name in EXTRAS if name != "paths"])
 def test_a_factor_multiplies_every_deviation(name):
     plain = walk(specification(name))
     doubled = walk(specification(name, replace(NONE, volatility_factor=2.0)))

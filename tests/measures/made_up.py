@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import cast
 
@@ -17,15 +16,6 @@ from stresslab.simulation.outcomes import Outcomes
 NEVER = 11
 
 
-@dataclass(frozen=True, kw_only=True)
-class RecordedOutcomes(Outcomes):
-    """Outcomes with everything that accounts may record."""
-
-    closed_step: NDArray[np.int32]
-    cash_used: NDArray[np.float32]
-    alert_step: Mapping[int, NDArray[np.int32]]
-
-
 def outcomes(
     stakes: Sequence[tuple[int, ...]],
     liquidation_step: object,
@@ -35,11 +25,11 @@ def outcomes(
     closed_step: object = None,
     cash_used: object = None,
     alert_step: Mapping[int, NDArray[np.int32]] | None = None,
-) -> RecordedOutcomes:
+) -> Outcomes:
     """Ten steps of a day, every stake on a pool of its own; nothing failed."""
     steps = np.asarray(liquidation_step, np.int32)
     paths = steps.shape[1]
-    return RecordedOutcomes(
+    return Outcomes(
         problem=cast(Problem, SimpleNamespace()),
         configuration_stakes=tuple(stakes),
         stake_pools=tuple(range(len(steps))),
@@ -63,5 +53,5 @@ def outcomes(
         cash_used=np.zeros((len(accounts), paths), np.float32)
         if cash_used is None
         else np.asarray(cash_used, np.float32),
-        alert_step=alert_step or {},
+        alert_step=dict(alert_step or {}),
     )

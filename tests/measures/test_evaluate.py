@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from stresslab.book.configuration import Configuration, Pool
+from stresslab.margin.ledger_lines import LINES
 from stresslab.margin.problem import Problem
 from stresslab.measures.evaluate import NoValidPathError, axes_of, evaluate
 from stresslab.simulation.block import RATIO_EDGES
@@ -69,8 +70,11 @@ OUTCOMES = Outcomes(
     liquidation_step=with_failure(LIQUIDATION_STEP, 0, np.int32),
     profit=with_failure(PROFIT, np.nan, np.float32),
     insurance_draw=with_failure(INSURANCE_DRAW, np.nan, np.float32),
-    ledger=np.empty((0, 6, 9), np.float32),
+    closed_step=with_failure(LIQUIDATION_STEP, 0, np.int32),
+    ledger=np.empty((0, len(LINES), 9), np.float32),
     ledger_drift=np.empty((0, 9), np.float32),
+    cash_used=np.empty((0, 9), np.float32),
+    alert_step={},
     log_price=np.zeros((1, 9), np.float32),
     failed=np.arange(9) == FAILED_AT,
     ratio_edges=np.array(EDGES, np.float32),
@@ -252,7 +256,7 @@ def test_failed_paths_are_counted_and_nothing_else_of_them(results):
         log_price=OUTCOMES.log_price[:, kept],
         **{
             name: getattr(OUTCOMES, name)[:, kept]
-            for name in ("required_collateral", "liquidation_step", "profit", "insurance_draw")
+            for name in ("required_collateral", "liquidation_step", "closed_step", "profit", "insurance_draw")
         },
     )
     for name, value in evaluate(without, CONFIGURATIONS, axes()).items():
@@ -286,6 +290,7 @@ def test_margin_ratios_read_off_counts_are_as_near_as_stated():
         failed=np.zeros(4_000, bool),
         required_collateral=np.zeros((3, 4_000), np.float32),
         liquidation_step=np.zeros((5, 4_000), np.int32),
+        closed_step=np.zeros((5, 4_000), np.int32),
         profit=np.zeros((5, 4_000), np.float32),
         insurance_draw=np.zeros((5, 4_000), np.float32),
     )

@@ -10,11 +10,9 @@ import pytest
 
 from stresslab.book.configuration import Configuration, Pool
 from stresslab.book.policies import Policy
-from stresslab.margin.ledger_lines import LINES
 from stresslab.measures.evaluate import axes_of, evaluate
 from stresslab.measures.intervals import wilson
-from stresslab.measures.recorded import alert_levels, cash_by_configuration
-from stresslab.simulation.outcomes import Outcomes
+from stresslab.measures.recorded import alert_levels
 from tests.measures.made_up import NEVER, outcomes
 
 PATHS = 20
@@ -112,24 +110,6 @@ def test_positions_dragged_down_and_spared(found):
     moved = evaluate(made, CONFIGURATIONS, axes)
     assert moved["dragged_down_probability"].tolist() == [0.1, 0.1]
     assert moved["spared_probability"].tolist() == [0.2, 0.2]
-
-
-def test_without_records_the_transfers_stand_for_the_cash():
-    plain = {name: getattr(MADE, name) for name in Outcomes.__dataclass_fields__}
-    ledger = np.zeros((2, len(LINES), PATHS), np.float32)
-    ledger[0, LINES.index("transfers")] = np.where(PATH < 5, 3.0, -1.0)
-    for name in ("closed_step", "cash_used", "alert_step"):
-        plain.pop(name, None)
-    made = Outcomes(**(plain | {"ledger": ledger}))
-    cash = cash_by_configuration(made, PATH != 0)
-    assert cash[:3] == [None, None, None]
-    assert cash[3] is not None
-    # The failed path is left out; what is taken out is no cash used.
-    assert cash[3].tolist() == [3.0] * 4 + [0.0] * 15
-    axes = axes_of(CONFIGURATIONS, made, quantiles=(0.5,), profile=(0.5,), levels=(0.75,), review_days=())
-    found = evaluate(made, CONFIGURATIONS, axes)
-    assert "closed_probability" not in found
-    assert "alert_probability" not in found
 
 
 def test_levels_are_those_of_the_alerts():

@@ -1,8 +1,8 @@
 """A twin of the account engine in plain Python: one path, one step and one pool at a time, in double precision.
 
 Written from the order of events that the engine's text states, from the texts of policies, orders and procedures, and
-from METHODS M8 to M10, M14, M15, M19 and M46. It shares the draws' names and the prices of positions with the other twin,
-and nothing with the kernel. What is left of a position is a position of its own, of a smaller quantity.
+from METHODS M8 to M10, M14, M15, M19 and M46. It shares the draws' names and the prices of positions with the other
+twin, and nothing with the kernel. What is left of a position is a position of its own, of a smaller quantity.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from dataclasses import dataclass, field, replace
 from stresslab.book.configuration import Configuration
 from stresslab.margin.ledger_lines import LINES
 from stresslab.scenario.scenario import Scenario
-from tests.oracles.desk_twin import Desk, OrderTicket, Outages, ticket_of
+from tests.oracles.desk_twin import Desk, Order, OrderTicket, Outages, ticket_of
 from tests.oracles.liquidator_twin import next_reduction, ratio_of_closed
-from tests.oracles.twin import Pool, Step, gain, highest, lowest, marginal_rate, requirement, uniforms, value
+from tests.oracles.twin import Pool, Step, gain, highest, lowest, marginal_rate, uniforms, value
 
 
 @dataclass
@@ -62,7 +62,7 @@ class AccountPool(Pool):
         self.is_open, self.liquidation_step, self.closed_step = True, -1, -1
         self.is_single = len(set(self.assets)) == 1
         self.received, self.required_most = 0.0, self.deficit(self.today)
-        self.due: list[tuple[int, OrderTicket] | None] = [None] * len(self.whole)
+        self.due: list[tuple[int, Order] | None] = [None] * len(self.whole)
         self.stand: float | None = None
         self.was_filled = False
 
@@ -389,6 +389,3 @@ def run_account(
         distance=doubt.distance,
         events=events | desk.events,
     )
-
-
-__all__ = ["AccountPool", "AccountResult", "Doubt", "requirement", "run_account"]

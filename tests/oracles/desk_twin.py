@@ -79,8 +79,11 @@ def ticket_of(scenario: Scenario, configuration: Configuration, position: Positi
     """The orders that a configuration's policies place on a position."""
     side = math.copysign(1.0, position.quantity)
     orders: list[Order | None] = []
-    for kind, name, direction in ((StopLoss, "stop_loss", -1.0), (TakeProfit, "take_profit", 1.0)):
-        policy = policy_of(configuration, kind)
+    placed: tuple[StopLoss | TakeProfit | None, ...] = (
+        policy_of(configuration, StopLoss),
+        policy_of(configuration, TakeProfit),
+    )
+    for policy, name, direction in zip(placed, ("stop_loss", "take_profit"), (-1.0, 1.0), strict=True):
         if policy is None or position.id not in policy.distances:
             orders.append(None)
             continue

@@ -1,4 +1,4 @@
-"""A twin of funding on the path: scores of premiums step by step, and the rate that each settlement makes (M10, M46)."""
+"""A twin of funding on the path: scores of premiums step by step, and the rate of each settlement (M10, M46)."""
 
 from __future__ import annotations
 

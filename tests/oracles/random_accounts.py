@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -32,13 +32,18 @@ from stresslab.market.premium import Premium, PremiumLaw
 from stresslab.scenario.scenario import AutoDeleveraging, Impact, Scenario
 from stresslab.venues.pack import Symbol
 from stresslab.venues.rules.margin_rules import PLAIN, MarginRules
-from stresslab.venues.rules.procedures import Reduction
+from stresslab.venues.rules.procedures import WHOLE, Reduction
 from stresslab.venues.tiers import TierTable
 from tests.oracles.scenarios import configuration, pack, scenario
 
 STEP = 0.25
 SIDES = (("BTC", 1.0), ("BTC", -1.0), ("ETH", 1.0), ("ETH", -1.0))
-PARTS = {"isolated": [[0], [1], [2], [3]], "cross": [[0, 1, 2, 3]], "hedge": [[0, 1], [2, 3]]}
+PARTS = {
+    "isolated": [[0], [1], [2], [3]],
+    "cross": [[0, 1, 2, 3]],
+    "hedge": [[0, 1], [2, 3]],
+    "mixed": [[0, 1, 2], [3]],
+}
 RULES = (
     ("inverse", PLAIN),
     ("linear", MarginRules(tier_measure="size")),
@@ -52,11 +57,15 @@ RULES = (
 
 @dataclass(frozen=True)
 class Shape:
-    """What is compiled. A letter is a kind of policy, see `POLICIES`; capital where the desk takes time to answer."""
+    """What is compiled.
 
-    policies: tuple[str, str, str]
+    `policies` says for each configuration, by the name of its partition, what acts there: a letter is a kind of policy,
+    see `POLICIES`; capital where the desk takes time to answer.
+    """
+
+    policies: Mapping[str, str]
     procedure: str = "full"
-    reduction: Reduction = Reduction()
+    reduction: Reduction = WHOLE
     bridge: Bridge = "every_pool"
     model: str = "gbm"
     funding: bool = True
@@ -68,10 +77,10 @@ class Shape:
 
 SHAPES = {
     # Nothing changes the size of positions.
-    "whole": Shape(("aTwo", "tw", "rto")),
-    "orders": Shape(("spTo", "sDo", "pdw"), backstop=True, auto_deleveraging=True),
+    "whole": Shape({"isolated": "aTwo", "cross": "tw", "hedge": "rto"}),
+    "orders": Shape({"isolated": "spTo", "cross": "sDo", "hedge": "pdw"}, backstop=True, auto_deleveraging=True),
     "steps": Shape(
-        ("srt", "Tda", ""),
+        {"cross": "Tda", "hedge": "srt"},
         procedure="steps",
         reduction=Reduction(0.3, 1, STEP / 3.0, "pairs_first"),
         model="student_t",
@@ -79,10 +88,13 @@ SHAPES = {
         funding=False,
     ),
     "tiers": Shape(
-        ("Dt", "spwtda", "spo"), procedure="tiers", reduction=Reduction(1.0, 1, 0.0, "together"), rules=True
+        {"mixed": "spDtwo"},
+        procedure="tiers",
+        reduction=Reduction(1.0, 1, 0.0, "together"),
+        rules=True,
     ),
     "jumps": Shape(
-        ("spTDwroa", "sptdo", "srtdw"),
+        {"mixed": "spTDwroa"},
         reduction=Reduction(1.0, 1, 0.0, "worst_first"),
         bridge="none",
         model="student_t",
@@ -126,7 +138,6 @@ def _withdrawal(draw: random.Random, value: float, answer: Answer | None) -> Pol
 
 
 def _reallocation(draw: random.Random, value: float, answer: Answer | None) -> Policy:
-    # What is on its way and which aim it has are arrays of one shape only where the aim is the same.
     return Reallocation("balance", draw.choice([2, 4]) * STEP, "margin_ratio", draw.choice([0.0, STEP]))
 
 
@@ -185,15 +196,17 @@ def random_account(name: str, number: int, paths: int) -> Scenario:
         entry = mark * draw.uniform(0.98, 1.02)
         held.append(Position(f"p{leg}", symbol, quantity, entry, mark, "cross", None))
     configurations = []
-    wallet = 4.0 * draw.choice([0.08, 0.15])
-    for (label, parts), letters in zip(PARTS.items(), shape.policies, strict=True):
+    reduces = shape.procedure != "full" or shape.reduction.order != "together"
+    wallet = 4.0 * draw.choice([0.04, 0.07] if reduces else [0.08, 0.15])
+    for label, letters in shape.policies.items():
+        parts = PARTS[label]
         pools = [
             (f"{label} {k}", part, wallet * len(part) / 4 * draw.uniform(0.7, 1.4)) for k, part in enumerate(parts)
         ]
         policies = tuple(
             POLICIES[letter.lower()](draw, wallet, _answer(draw) if letter.isupper() else None) for letter in letters
         )
-        if label == "hedge":
+        if name == "whole":
             policies = tuple(
                 replace(each, aim="required_collateral") if isinstance(each, Reallocation) else each
                 for each in policies

@@ -22,7 +22,6 @@ from stresslab.simulation.outcomes import Outcomes
 from stresslab.simulation.run import simulate
 from stresslab.venues.pack import RulePack, Symbol
 from stresslab.venues.tiers import TierTable
-from tests.measures.made_up import RecordedOutcomes
 
 HOSTILE = 'a#b$c$*d*<e>&f@g\\h[i]_j_"k"~`l`//m--n'
 TIERS = TierTable((0.0, 1000.0), (0.005, 0.01), (100.0, 50.0))
@@ -190,7 +189,7 @@ def acting() -> xr.Dataset:
     early = np.where(pools == never, np.where(path % 10 == 0, 5, never), np.maximum(pools - 2, 1))
     late = np.where(pools == never, never, np.where(path % 3 == 0, never, pools))
     figures = {name: getattr(plain, name) for name in Outcomes.__dataclass_fields__}
-    recorded = RecordedOutcomes(
+    recorded = Outcomes(
         **figures
         | {
             "closed_step": np.where(path % 2 == 0, step, never).astype(np.int32),

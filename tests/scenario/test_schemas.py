@@ -28,6 +28,8 @@ def covers(schema: dict[str, Any], node: dict[str, Any], value: Any, path: str =
     """Paths of a document that a schema does not know, or whose type it does not allow."""
     if "$ref" in node:
         node = schema["$defs"][node["$ref"].rpartition("/")[2]]
+    if "anyOf" in node:
+        return min((covers(schema, option, value, path) for option in node["anyOf"]), key=len)
     kinds = {dict: "object", list: "array", str: "string", bool: "boolean", int: "integer", float: "number"}
     kind = kinds.get(type(value), "string")
     if node.get("type") not in (kind, "number" if kind == "integer" else kind):
@@ -66,6 +68,7 @@ def test_every_key_is_described_and_no_other_is_allowed(kind: Literal["scenario"
 
 def test_the_parameters_of_every_model_stand_in_the_market() -> None:
     market = json_schema("scenario")["properties"]["market"]
-    assert market["properties"]["model"]["enum"][:2] == ["gbm", "student_t"]
+    one, several = market["properties"]["model"]["anyOf"]
+    assert one["enum"][:2] == several["items"]["enum"][:2] == ["gbm", "student_t"]
     assert market["properties"]["degrees_of_freedom"]["minimum"] == 2.5
     assert market["required"] == ["model"]

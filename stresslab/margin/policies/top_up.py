@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from jax import Array
+from jax import Array, lax
 
+from stresslab.margin.legs import any_of, sum_of
 from stresslab.margin.policies import alarm
 from stresslab.margin.policies.sight import Action, Sight
 
@@ -82,12 +83,17 @@ class Acting(NamedTuple):
         raised, acts = alarm.ring(self.alarm, state.alarm, low, sight)
         wanted = jnp.minimum(self.target * sight.requirement - equity, jnp.maximum(self.cap - sent, 0.0))
         wanted = jnp.where(acts, jnp.maximum(wanted, 0.0), 0.0)
-        reserve = state.reserve + returned.sum(axis=0)
-        grants = []
-        for row in wanted:
-            grants.append(jnp.minimum(row, reserve))
-            reserve = reserve - grants[-1]
-        granted = jnp.stack(grants)
+        reserve = state.reserve + sum_of(returned)[0]
+
+        def grant() -> tuple[Array, Array]:
+            left, grants = reserve, []
+            for row in wanted:
+                grants.append(jnp.minimum(row, left))
+                left = left - grants[-1]
+            return left, jnp.stack(grants)
+
+        # Mostly nobody asks. Where somebody does, each pool's grant depends on those before it.
+        reserve, granted = lax.cond(any_of(acts), grant, lambda: (reserve, jnp.zeros_like(wanted)))
         at_once = self.delay == 0
         new = State(
             reserve=reserve,

@@ -39,6 +39,16 @@ def collateral_pools(review: Review) -> list[tuple[str, str]]:
     return list(seen.values())
 
 
+def required_pools(review: Review) -> list[tuple[str, str]]:
+    """Those among them on which nothing acts: on the others no single amount decides whether they survive."""
+
+    def is_known(configuration: str, pool: str) -> bool:
+        required = review.value("required_collateral", configuration=configuration, pool=pool, quantile=0.5)
+        return not np.isnan(required)
+
+    return [held for held in collateral_pools(review) if is_known(*held)]
+
+
 def pool_title(configuration: str, pool: str) -> str:
     """A pool as charts and tables name it."""
     if configuration == CROSS:
@@ -55,7 +65,7 @@ def figure_collateral(results: xr.Dataset, axes: Sequence[Axes] | None = None) -
         A run's results; `required_collateral_profile` is drawn as the curve, `required_collateral` with its interval at
         the target, `collateral` and `liquidation_probability` as today's point.
     axes : sequence of matplotlib.axes.Axes, optional
-        Where to draw, one a pool of the first 12 of `collateral_pools`; by default a figure of its own.
+        Where to draw, one a pool of the first 12 of `required_pools`; by default a figure of its own.
 
     Returns
     -------
@@ -63,7 +73,7 @@ def figure_collateral(results: xr.Dataset, axes: Sequence[Axes] | None = None) -
         The figure.
     """
     review = Review(results)
-    pools = collateral_pools(review)[:ROWS]
+    pools = required_pools(review)[:ROWS]
     with style():
         panels = (
             grid_of_panels(len(pools), 0.78, columns=_COLUMNS, between=0.48, gap=0.46) if axes is None else list(axes)

@@ -1,65 +1,66 @@
-"""Top-ups by hand, and what they do to a real book."""
+"""Top-ups by hand, and what they do to a book."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from stresslab.book.policies import TopUp
 from stresslab.margin.policies import top_up
 from stresslab.simulation.run import simulate
+from tests.margin.policies.sights import column, moved, question_of, sight
 from tests.oracles.scenarios import configuration, position, scenario
 from tests.scenario.files import SCENARIO, edited, write
 
 POLICY = TopUp("desk", 2.0, 3.0, 50.0, 80.0, 0.5)
 
 
-def column(*values: float) -> jnp.ndarray:
-    return jnp.array(values, jnp.float32)[:, None]
+def acting(policy: TopUp, step: float) -> top_up.Acting:
+    question = question_of(3, step=step)
+    return top_up.build(policy, question, question.configurations[0])
 
 
 def test_pools_are_served_in_order_within_cap_and_reserve():
-    # Requirement 30: below 60 each is due what brings it to 90. The second, served first, wants 45; the first wants 70,
-    # may have 50 and finds 35; the third is not low.
-    parameters = top_up.build(replace(POLICY, delay=0.0), 1.0)
-    state = top_up.init(parameters, 3, 1)
-    is_open = jnp.ones((3, 1), bool)
-    state, arrived = top_up.act(
-        parameters, state, (1, 0, 2), is_open, column(20, 45, 60), column(30, 30, 30), jnp.int32(1)
-    )
-    assert arrived[:, 0].tolist() == [35.0, 45.0, 0.0]
+    # Requirement 30: below 60 each is due what brings it to 90. The first wants 45; the second wants 70, may have 50
+    # and finds 35; the third is not low.
+    policy = acting(replace(POLICY, delay=0.0), 1.0)
+    state, action = policy.act(policy.init(3, 1), sight(1, equity=(45, 20, 60), requirement=(30, 30, 30)))
+    assert moved(action)[:, 0].tolist() == [45.0, 35.0, 0.0]
     assert state.reserve.tolist() == [0.0]
 
 
 def test_money_comes_after_its_delay_and_returns_from_a_liquidated_pool():
     # Half a day is two steps of six hours: decided at the end of step 3, there at the end of step 5.
-    parameters = top_up.build(POLICY, 0.25)
-    state = top_up.init(parameters, 2, 1)
-    both, first = jnp.array([[True], [True]]), jnp.array([[True], [False]])
-    low, need = column(50, 50), column(30, 30)
-    state, arrived = top_up.act(parameters, state, (0, 1), both, low, need, jnp.int32(3))
-    assert arrived[:, 0].tolist() == [0.0, 0.0]
+    policy, low, need = acting(POLICY, 0.25), (50, 50), (30, 30)
+    state, action = policy.act(policy.init(2, 1), sight(3, equity=low, requirement=need))
+    assert moved(action)[:, 0].tolist() == [0.0, 0.0]
     assert state.reserve.tolist() == [0.0]
-    state, arrived = top_up.act(parameters, state, (0, 1), first, low, need, jnp.int32(4))
-    assert arrived[:, 0].tolist() == [0.0, 0.0]
+    state, action = policy.act(state, sight(4, equity=low, requirement=need, is_open=(True, False)))
+    assert moved(action)[:, 0].tolist() == [0.0, 0.0]
     assert state.reserve.tolist() == [40.0]
-    state, arrived = top_up.act(parameters, state, (0, 1), first, low, need, jnp.int32(5))
-    assert arrived[:, 0].tolist() == [40.0, 0.0]
+    # In an outage nothing arrives, and then it does.
+    _, action = policy.act(state, sight(5, equity=low, requirement=need, is_open=(True, False), works=False))
+    assert moved(action)[:, 0].tolist() == [0.0, 0.0]
+    state, action = policy.act(state, sight(5, equity=low, requirement=need, is_open=(True, False)))
+    assert moved(action)[:, 0].tolist() == [40.0, 0.0]
     assert state.sent[:, 0].tolist() == [40.0, 0.0]
 
 
-def helped(policy: TopUp):
-    plain = configuration("plain", ("a", (0,), 0.1))
-    question = scenario([position("a", 1.0)], [plain], volatilities={"BTC": 0.8}, step=1 / 24, paths=4096)
-    return simulate(
-        replace(question, configurations=(plain, replace(plain, name="helped", policies=(policy,)))), threads=2
-    )
+def test_a_pool_that_holds_nothing_gets_nothing():
+    policy = acting(replace(POLICY, delay=0.0), 1.0)
+    _, action = policy.act(policy.init(2, 1), sight(1, equity=(-1e-6, -1e-6), requirement=(0, 30)))
+    np.testing.assert_array_equal(moved(action), column(0, 50))
 
 
 def test_a_top_up_lowers_the_probability_and_raises_what_liquidation_costs():
+    plain = configuration("plain", ("a", (0,), 0.1))
+    question = scenario([position("a", 1.0)], [plain], volatilities={"BTC": 0.8}, step=1 / 24, paths=4096)
+
+    def helped(policy: TopUp):
+        return simulate(replace(question, configurations=(plain, replace(plain, policies=(policy,)))), threads=2)
+
     outcomes = helped(TopUp("desk", 6.0, 10.0, 0.05, 0.05, 0.0))
     gone = outcomes.liquidation_step <= outcomes.steps
     # Never later than at once with all of it: the closed form for 0.15 (METHODS M60, O8) lies between 5 % at 0.203335
@@ -76,13 +77,10 @@ def test_a_top_up_lowers_the_probability_and_raises_what_liquidation_costs():
     assert (lost[1] <= 0.1 + moved + 1e-6).all()
     assert lost[1][gone[1]].mean() > lost[0][gone[0]].mean() + 0.02
     assert np.isnan(outcomes.required_collateral[outcomes.stake_pools[1]]).all()
-
-
-def test_a_top_up_that_never_sets_in_changes_nothing():
-    # Control: money a century late. Both engines then see the same paths.
-    outcomes = helped(TopUp("desk", 6.0, 10.0, 0.05, 0.05, 36_500.0))
-    assert (outcomes.liquidation_step[0] == outcomes.liquidation_step[1]).all()
-    assert (outcomes.ledger[0][-1] == 0.0).all()
+    # Control: money a century late changes nothing.
+    late = helped(TopUp("desk", 6.0, 10.0, 0.05, 0.05, 36_500.0))
+    assert (late.liquidation_step[0] == late.liquidation_step[1]).all()
+    assert (late.ledger[0][-1] == 0.0).all()
 
 
 def test_a_scenario_switches_it_on(tmp_path):

@@ -1,0 +1,1 @@
+"""Facts of named crashes, one file each, with their sources."""
