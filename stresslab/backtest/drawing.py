@@ -1,7 +1,8 @@
 """Paths of bars drawn from the past in blocks, their volatility rebuilt by GARCH; in NumPy, for many short forecasts.
 
-The law is that of `stresslab.market.filtered_history`: rows of all assets together, blocks of geometric length that
-wrap around, each bar's low and high drawn and stretched with its return (METHODS M37 to M39).
+The laws are those of `stresslab.market.component_history` and `stresslab.market.filtered_history`: rows of all assets
+together, blocks of geometric length that wrap around, each bar's low and high drawn and stretched with its return
+(METHODS M37 to M39).
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import lfilter
 
-from stresslab.backtest.bars import Bars
+from stresslab.backtest.bars import DAY, Bars
+from stresslab.market.component_filter import VarianceParts, filtered_parts
 
 Extremes = tuple[NDArray[np.float64], NDArray[np.float64]]
 
@@ -40,10 +42,62 @@ def filtered_variances(returns: NDArray[np.float64], mean_variance: NDArray[np.f
     return whole[:-1], whole[-1]
 
 
+@dataclass(frozen=True)
+class Filter:
+    """A history as it is drawn from, and where its variances stand: the sum of weighted parts and a rest.
+
+    Parameters
+    ----------
+    variances : numpy.ndarray
+        Before each bar, [row, asset], in any unit.
+    parts : numpy.ndarray
+        Today's, [part, asset], in squares of a return; none for a variance that stays as it is.
+    weights, decays : numpy.ndarray
+        Of each part in the variance, and what is left of it after a bar, [part].
+    rest : numpy.ndarray
+        What of the variance no part moves, [asset].
+    largest_shock : float
+        Deviations up to which a shock counts.
+    makeup : numpy.ndarray
+        What shocks are multiplied by to make up for that limit, [asset].
+    """
+
+    variances: NDArray[np.float64]
+    parts: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    decays: NDArray[np.float64]
+    rest: NDArray[np.float64]
+    largest_shock: float
+    makeup: NDArray[np.float64]
+
+
+def garch_filter(past: Bars, mean_variance: NDArray[np.float64], weights: Weights) -> Filter:
+    """The past through GARCH of given weights around a mean variance, [asset]; with both 0 the variance is that mean.
+
+    A GARCH(1,1) is one part: with weight alpha / (1 - beta) the mean of past squared shocks that decays by beta.
+    """
+    assets = len(past.assets)
+    ones = np.ones(assets)
+    if weights.alpha == 0.0:
+        none = np.zeros(0)
+        return Filter(np.ones_like(past.returns), np.zeros((0, assets)), none, none, mean_variance, np.inf, ones)
+    share = weights.alpha / (1.0 - weights.beta)
+    rest = (1.0 - share) * mean_variance
+    variances, last = filtered_variances(past.returns - past.returns.mean(axis=0), mean_variance, weights)
+    parts = ((last - rest) / share)[None, :]
+    return Filter(variances, parts, np.array([share]), np.array([weights.beta]), rest, np.inf, ones)
+
+
+def component_filter(past: Bars, law: VarianceParts) -> Filter:
+    """The past through the filter of the market model `component_history`."""
+    found = filtered_parts(past.returns - past.returns.mean(axis=0), law, past.interval / DAY)
+    rest = (1.0 - law.weights.sum()) * found.level
+    return Filter(found.variances, found.parts, law.weights, law.decays, rest, law.largest_shock, found.makeup)
+
+
 def drawn_extremes(
     past: Bars,
-    mean_variance: NDArray[np.float64],
-    weights: Weights,
+    seen: Filter,
     *,
     count: int,
     paths: int,
@@ -56,10 +110,8 @@ def drawn_extremes(
     ----------
     past : Bars
         What is drawn from.
-    mean_variance : numpy.ndarray
-        Of a bar, [asset], positive; what the variance reverts to, and where it stands if the weights are 0.
-    weights : Weights
-        How it moves.
+    seen : Filter
+        The same through `garch_filter` or `component_filter`.
     count : int
         Bars to the horizon.
     paths : int
@@ -75,19 +127,16 @@ def drawn_extremes(
         Lows, not positive, and highs, not negative, each [path, asset].
     """
     assets = len(past.assets)
-    centered = past.returns - past.returns.mean(axis=0)
-    if weights.alpha > 0.0:
-        variances, last = filtered_variances(centered, mean_variance, weights)
-    else:
-        variances, last = np.ones_like(centered), mean_variance
-    deviations = np.sqrt(variances)
-    residuals = centered / deviations
+    deviations = np.sqrt(seen.variances)
+    residuals = (past.returns - past.returns.mean(axis=0)) / deviations
     center, spread = residuals.mean(axis=0), residuals.std(axis=0)
     stretched = (extremes / deviations / spread for extremes in (past.lows, past.highs))
     rows = np.hstack([(residuals - center) / spread, *stretched]).astype(np.float32)
 
-    rest = ((1.0 - weights.alpha - weights.beta) * mean_variance).astype(np.float32)
-    variance = np.broadcast_to(last.astype(np.float32), (paths, assets))
+    rest, makeup = seen.rest.astype(np.float32), seen.makeup.astype(np.float32)
+    weights, decays = seen.weights.astype(np.float32), seen.decays.astype(np.float32)
+    limit = np.float32(seen.largest_shock**2)
+    parts = [np.broadcast_to(part, (paths, assets)) for part in seen.parts.astype(np.float32)]
     price = np.zeros((paths, assets), np.float32)
     low, high = np.zeros_like(price), np.zeros_like(price)
     row = generator.integers(0, len(rows), paths)
@@ -96,13 +145,15 @@ def drawn_extremes(
             begins = generator.random(paths, dtype=np.float32) < 1.0 / mean_block
             row = np.where(begins, generator.integers(0, len(rows), paths), (row + 1) % len(rows))
         drawn = rows[row]
+        variance = rest + sum(weight * part for weight, part in zip(weights, parts, strict=True))
         deviation = np.sqrt(variance)
         shock = deviation * drawn[:, :assets]
         np.minimum(low, price + deviation * drawn[:, assets : 2 * assets], out=low)
         np.maximum(high, price + deviation * drawn[:, 2 * assets :], out=high)
         price += shock
-        if weights.alpha > 0.0:
-            variance = rest + np.float32(weights.alpha) * shock * shock + np.float32(weights.beta) * variance
+        if parts:
+            counted = makeup * np.minimum(shock * shock, limit * variance)
+            parts = [decay * part + (1 - decay) * counted for decay, part in zip(decays, parts, strict=True)]
     return np.minimum(low, price).astype(np.float64), np.maximum(high, price).astype(np.float64)
 
 

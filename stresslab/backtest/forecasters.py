@@ -12,14 +12,21 @@ from numpy.typing import NDArray
 from stresslab.backtest.bars import DAY, Bars
 from stresslab.backtest.drawing import (
     Extremes,
+    Filter,
     Weights,
     brownian_extremes,
+    component_filter,
     drawn_extremes,
+    garch_filter,
     past_extremes,
 )
+from stresslab.documents.durations import minutes_of
+from stresslab.market import component_history
+from stresslab.market.component_filter import VarianceParts
 
 YEAR = 365 * DAY
 _EWMA_HALF_LIFE = 3 * DAY
+_MEAN_BLOCK = DAY
 
 
 @dataclass(frozen=True)
@@ -89,32 +96,37 @@ def _own_history(task: Task) -> Extremes:
     return past_extremes(task.last(YEAR), task.count)
 
 
-def _drawn(weights: Weights, *, drawn_from: int, reverts_to: int, mean_block: int) -> Callable[[Task], Extremes]:
+def _drawn(weights: Weights, *, drawn_from: int, reverts_to: int) -> Callable[[Task], Extremes]:
     """Bars of the last ``drawn_from`` seconds; the mean variance is that of the last ``reverts_to`` seconds."""
 
     def extremes(task: Task) -> Extremes:
-        return drawn_extremes(
-            task.last(drawn_from),
-            variance_of(task.last(reverts_to)),
-            weights,
-            count=task.count,
-            paths=task.paths,
-            mean_block=max(mean_block / task.past.interval, 1.0),
-            generator=task.generator,
-        )
+        past = task.last(drawn_from)
+        return _of_blocks(task, past, garch_filter(past, variance_of(task.last(reverts_to)), weights))
 
     return extremes
 
 
+def _of_components(task: Task) -> Extremes:
+    bar = task.past.interval
+    fast, slow = (60.0 * minutes_of(text) / bar for text in (component_history.FAST, component_history.SLOW))
+    law = VarianceParts(fast, slow, *component_history.WEIGHTS, component_history.LARGEST_SHOCK)
+    return _of_blocks(task, task.past, component_filter(task.past, law))
+
+
+def _of_blocks(task: Task, past: Bars, seen: Filter) -> Extremes:
+    bars = max(_MEAN_BLOCK / past.interval, 1.0)
+    return drawn_extremes(past, seen, count=task.count, paths=task.paths, mean_block=bars, generator=task.generator)
+
+
 # The market model that the backtest chose (docs/backtest.md); the others are what it must beat.
-DEFAULT = "filtered_history"
+DEFAULT = "component_history"
 
 FORECASTERS: Mapping[str, Forecaster] = MappingProxyType(
     {
         DEFAULT: Forecaster(
-            "filtered historical simulation: all bars of the past in blocks of a day on average, volatility rebuilt by "
-            "GARCH of hourly weights (0.03, 0.95) around that of all the past",
-            _drawn(Weights(0.03, 0.95), drawn_from=100 * YEAR, reverts_to=100 * YEAR, mean_block=DAY),
+            "bars of all the past in blocks of a day on average, volatility rebuilt from a fast part (half-life a day, "
+            "weight 0.5), a slow part (ten days, 0.3) and the level of the last year; shocks count up to 5 deviations",
+            _of_components,
         ),
         "brownian_90d": Forecaster(
             "Brownian motion with the volatility of the last 90 days",
@@ -127,11 +139,11 @@ FORECASTERS: Mapping[str, Forecaster] = MappingProxyType(
         "own_history": Forecaster("what happened in every such window of the last year", _own_history),
         "block_bootstrap": Forecaster(
             "bars of two years in blocks of a day on average, at the volatility of the last year",
-            _drawn(Weights(), drawn_from=2 * YEAR, reverts_to=YEAR, mean_block=DAY),
+            _drawn(Weights(), drawn_from=2 * YEAR, reverts_to=YEAR),
         ),
         "filtered_bootstrap": Forecaster(
             "the same, volatility rebuilt by GARCH of hourly weights (0.03, 0.965), not fitted",
-            _drawn(Weights(0.03, 0.965), drawn_from=2 * YEAR, reverts_to=YEAR, mean_block=DAY),
+            _drawn(Weights(0.03, 0.965), drawn_from=2 * YEAR, reverts_to=YEAR),
         ),
     }
 )

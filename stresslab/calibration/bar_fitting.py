@@ -15,8 +15,9 @@ from stresslab.calibration.estimate import Estimate, cluster_error
 from stresslab.calibration.garch_fit import MOST_PERSISTENCE, GarchFit, fit_garch, garch_variances
 from stresslab.calibration.history import History
 from stresslab.documents.faults import Fault, InputError
+from stresslab.market.component_history import LEVEL_DAYS
 
-HISTORY_MODELS = ("filtered_history", "bootstrap")
+HISTORY_MODELS = ("component_history", "filtered_history", "bootstrap")
 BAR_MODELS = ("garch", *HISTORY_MODELS)
 # Length of the blocks in which bars are drawn. It is not estimated: docs/backtest.md shows how little hangs on it.
 MEAN_BLOCK = "1d"
@@ -70,7 +71,8 @@ def aligned_returns(windows: Sequence[History]) -> NDArray[np.float64]:
 def estimate_bars(windows: Sequence[History], model: str) -> tuple[Estimate, Estimate, tuple[str, ...]]:
     """Fit one of `BAR_MODELS`.
 
-    The volatility is the standard deviation of the bars' log returns, times the root of the bars in a year. ``garch``
+    The volatility is the standard deviation of the bars' log returns, times the root of the bars in a year; that of
+    ``component_history`` is of the last year alone, and nothing else of it is fitted. ``garch``
     and ``filtered_history`` have weights by asset (`fit_garch`). Correlations of ``garch`` are `rank_correlation` of
     the returns over their conditional deviations, its degrees of freedom those of all assets together; the others draw
     whole rows, and the product-moment correlation of the bars is stated for the reader alone.
@@ -95,10 +97,12 @@ def estimate_bars(windows: Sequence[History], model: str) -> tuple[Estimate, Est
     returns = aligned_returns(windows)
     _check_length(windows, returns)
     scale = float(np.sqrt(_YEAR / windows[0].interval))
-    if model == "bootstrap":
+    if model in ("bootstrap", "component_history"):
         correlation, repair, spread = _correlation(returns, model)
-        volatilities = np.nanstd(returns, axis=0)
-        errors = cluster_error([np.nanstd(sample, axis=0) for sample in _leaving_out(returns)])
+        # The level of a component volatility is that of the last year (`stresslab.market.component_filter`).
+        bars = round(LEVEL_DAYS * 86_400 / windows[0].interval) if model == "component_history" else len(returns)
+        volatilities = np.nanstd(returns[-bars:], axis=0)
+        errors = cluster_error([np.nanstd(sample, axis=0) for sample in _leaving_out(returns[-bars:])])
         return (
             Estimate(volatilities * scale, correlation, {}, repair),
             Estimate(errors * scale, spread, {}, repair),

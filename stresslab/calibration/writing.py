@@ -43,6 +43,10 @@ _METHODS = {
         "joint maximum likelihood of the same, all assets sharing one mixing variance, standard error by jackknife "
         "over 40 blocks"
     ),
+    "component_history": (
+        "of the last 365 days alone; half-lives and weights of the parts: chosen by walk-forward backtest, not "
+        f"estimated; standard errors of volatilities: jackknife over 40 blocks of consecutive bars; {_ROWS}"
+    ),
     "filtered_history": f"{_WEIGHTS}; {_ROWS}",
     "bootstrap": f"standard errors of volatilities: jackknife over 40 blocks of consecutive bars; {_ROWS}",
 }

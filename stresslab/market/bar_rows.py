@@ -43,7 +43,12 @@ class BarRows:
     @property
     def volatilities(self) -> NDArray[np.float64]:
         """Standard deviation of the returns a year, [asset]."""
-        return np.asarray(self.returns.std(axis=0) * np.sqrt(365.0 / self.bar))
+        return self.volatilities_of(None)
+
+    def volatilities_of(self, days: float | None) -> NDArray[np.float64]:
+        """The same of the rows of the last days, or of all there are, [asset]."""
+        rows = self.returns if days is None else self.returns[-max(round(days / self.bar), 1) :]
+        return np.asarray(rows.std(axis=0) * np.sqrt(365.0 / self.bar))
 
 
 def filtered_variances(

@@ -91,19 +91,13 @@ class State(NamedTuple):
     row: Array
 
 
-class FilteredHistory(NamedTuple):
-    """``x(t + dt) = x(t) + (mu - sigma^2 / 2) dt + sqrt(v dt) z`` with z a row of the history, v as in `garch`.
+class DrawnRows(NamedTuple):
+    """Rows of a history as they are drawn: in blocks of geometric length that wrap around.
 
     Parameters
     ----------
     rows : jax.Array
         Standardized returns, lows and highs side by side, [row, 3 x asset].
-    mean : jax.Array
-        Mean log return a year, [asset, 1].
-    omega, alpha, gamma, beta : jax.Array
-        [asset, 1]; the variance as a rate a year.
-    start_variance : jax.Array
-        A year, [asset, 1].
     factor : jax.Array
         Cholesky factor of the rows' correlation, [asset, asset].
     restart : jax.Array
@@ -111,12 +105,6 @@ class FilteredHistory(NamedTuple):
     """
 
     rows: Array
-    mean: Array
-    omega: Array
-    alpha: Array
-    gamma: Array
-    beta: Array
-    start_variance: Array
     factor: Array
     restart: Array
 
@@ -127,8 +115,67 @@ class FilteredHistory(NamedTuple):
         from stresslab.market import noise
 
         first, second = noise.words(keys, counter)
-        unused = jnp.full((self.mean.shape[0], counter.path.shape[0]), 0.5, jnp.float32)
+        unused = jnp.full((self.factor.shape[0], counter.path.shape[0]), 0.5, jnp.float32)
         return Noise(unused, unused, (noise.uniform(first)[0], noise.uniform(second)[0]))
+
+    def following(self, row: Array, noise: Noise) -> Array:
+        """The row after a row, both [path]; -1 stands before the first."""
+        import jax.numpy as jnp
+
+        begin, place = noise.shared
+        count = self.rows.shape[0]
+        fresh = jnp.minimum((place * count).astype(jnp.int32), count - 1)
+        return jnp.where((row < 0) | (begin < self.restart), fresh, jnp.where(row == count - 1, 0, row + 1))
+
+    def moved(self, row: Array, log_price: Array, deviation: Array, drift: Array) -> tuple[Array, MarketStep]:
+        """The shock of a row, [asset, path], and the step that it makes from a log price, with the bar's extremes."""
+        import jax.numpy as jnp
+
+        assets = self.factor.shape[0]
+        # One gather of whole rows, then the path axis last: far cheaper than a gather for each asset.
+        drawn = self.rows[row].T
+        shock = deviation * drawn[:assets]
+        end = log_price + (drift + shock)
+        low = jnp.minimum(log_price + deviation * drawn[assets : 2 * assets], jnp.minimum(log_price, end))
+        high = jnp.maximum(log_price + deviation * drawn[2 * assets :], jnp.maximum(log_price, end))
+        return shock, MarketStep(log_price, end, deviation, self.factor, low_log_price=low, high_log_price=high)
+
+
+def drawn_rows(
+    specification: MarketSpecification, history: BarRows, rows: np.ndarray[Any, np.dtype[np.float64]]
+) -> DrawnRows:
+    """Standardized rows as arrays, with their own correlation and the market's length of blocks."""
+    correlation = np.atleast_2d(np.corrcoef(rows[:, : len(specification.assets)], rowvar=False))
+    bars = minutes_of(specification.extra["mean_block"]) / 1440.0 / history.bar
+    return DrawnRows(leaf(rows), leaf(correlation_factor(correlation)), leaf(1.0 / bars))
+
+
+class FilteredHistory(NamedTuple):
+    """``x(t + dt) = x(t) + (mu - sigma^2 / 2) dt + sqrt(v dt) z`` with z a row of the history, v as in `garch`.
+
+    Parameters
+    ----------
+    rows : DrawnRows
+        What is drawn.
+    mean : jax.Array
+        Mean log return a year, [asset, 1].
+    omega, alpha, gamma, beta : jax.Array
+        [asset, 1]; the variance as a rate a year.
+    start_variance : jax.Array
+        A year, [asset, 1].
+    """
+
+    rows: DrawnRows
+    mean: Array
+    omega: Array
+    alpha: Array
+    gamma: Array
+    beta: Array
+    start_variance: Array
+
+    def draw(self, keys: Array, counter: Counter) -> Noise:
+        """As `DrawnRows` draws."""
+        return self.rows.draw(keys, counter)
 
     def init(self, paths: int) -> State:
         """Log price 0 and today's variance on every path, no row drawn yet."""
@@ -141,24 +188,12 @@ class FilteredHistory(NamedTuple):
         """Draw a bar and advance by it; ``dt`` is its length in years."""
         import jax.numpy as jnp
 
-        begin, place = noise.shared
-        count, assets = self.rows.shape[0], self.mean.shape[0]
-        fresh = jnp.minimum((place * count).astype(jnp.int32), count - 1)
-        following = jnp.where(state.row == count - 1, 0, state.row + 1)
-        row = jnp.where((state.row < 0) | (begin < self.restart), fresh, following)
-        # One gather of whole rows, then the path axis last: far cheaper than a gather for each asset.
-        drawn = self.rows[row].T
+        row = self.rows.following(state.row, noise)
         deviation = jnp.sqrt(state.variance * dt)
-        shock = deviation * drawn[:assets]
-        log_price = state.log_price + (self.mean * dt + shock)
-        low = jnp.minimum(
-            state.log_price + deviation * drawn[assets : 2 * assets], jnp.minimum(state.log_price, log_price)
-        )
-        high = jnp.maximum(state.log_price + deviation * drawn[2 * assets :], jnp.maximum(state.log_price, log_price))
+        shock, market = self.rows.moved(row, state.log_price, deviation, self.mean * dt)
         weight = self.alpha + jnp.where(shock < 0.0, self.gamma, 0.0)
         variance = self.omega + weight * (shock * shock / dt) + self.beta * state.variance
-        market = MarketStep(state.log_price, log_price, deviation, self.factor, low_log_price=low, high_log_price=high)
-        return State(log_price, variance, row), market
+        return State(market.log_price, variance, row), market
 
     def log_price(self, state: State) -> Array:
         """The state holds it."""
@@ -197,16 +232,12 @@ def process(
     """Parameters as arrays, from standardized rows and the weights of the variance, each [asset, 1]."""
     long_run = specification.volatilities[:, None] ** 2
     alpha, gamma, beta = weights
-    correlation = np.atleast_2d(np.corrcoef(rows[:, : len(specification.assets)], rowvar=False))
-    bars = minutes_of(specification.extra["mean_block"]) / 1440.0 / history.bar
     return FilteredHistory(
-        rows=leaf(rows),
+        rows=drawn_rows(specification, history, rows),
         mean=leaf(specification.drifts[:, None] - 0.5 * long_run),
         omega=leaf((1.0 - alpha - 0.5 * gamma - beta) * long_run),
         alpha=leaf(alpha),
         gamma=leaf(gamma),
         beta=leaf(beta),
         start_variance=leaf(start_variance),
-        factor=leaf(correlation_factor(correlation)),
-        restart=leaf(1.0 / bars),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from stresslab.market import (
     bates,
     bootstrap,
+    component_history,
     copula_t,
     filtered_history,
     garch,
@@ -44,6 +45,8 @@ class Model:
         Takes the names of the assets; returns the names of the streams of draws that the process reads.
     build : callable
         Takes a `MarketSpecification` and the step in days; returns the process, with its parameters as arrays.
+    own_volatility_days : float or None
+        Of a model that draws from history: the last days whose volatility stands where none is stated; None for all.
     """
 
     summary: str
@@ -51,6 +54,7 @@ class Model:
     step_fault: Callable[[Mapping[str, Any], float], str | None]
     streams: Callable[[Sequence[str]], tuple[str, ...]]
     build: Callable[[MarketSpecification, float], Process]
+    own_volatility_days: float | None = None
 
 
 class _Module(Protocol):
@@ -81,6 +85,7 @@ MODELS: Mapping[str, Model] = MappingProxyType(
         "heston": _of(heston),
         "bates": _of(bates),
         "filtered_history": _of(filtered_history),
+        "component_history": replace(_of(component_history), own_volatility_days=component_history.LEVEL_DAYS),
         "bootstrap": _of(bootstrap),
         "paths": _of(paths),
     }

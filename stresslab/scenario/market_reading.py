@@ -211,7 +211,8 @@ def complete_market(
     volatilities: list[float | None]
     if history is not None:
         # What nobody states is the history's own.
-        own = dict(zip(assets, history.volatilities.tolist(), strict=True))
+        days = MODELS[draft.model].own_volatility_days if draft.model else None
+        own = dict(zip(assets, history.volatilities_of(days).tolist(), strict=True))
         stated = [_stated_volatility(draft, asset) for asset in assets]
         volatilities = [own[asset] if value is None else value for asset, value in zip(assets, stated, strict=True)]
         correlation: np.ndarray[Any, np.dtype[np.float64]] | None = history.correlation

@@ -7,7 +7,14 @@ import pytest
 from scipy.special import ndtr
 
 from stresslab.backtest.bars import Bars, extremes_after, required_collateral
-from stresslab.backtest.drawing import Weights, brownian_extremes, drawn_extremes, filtered_variances, past_extremes
+from stresslab.backtest.drawing import (
+    Weights,
+    brownian_extremes,
+    drawn_extremes,
+    filtered_variances,
+    garch_filter,
+    past_extremes,
+)
 from stresslab.backtest.forecasters import ewma_variance
 from stresslab.market.bar_rows import filtered_variances as market_variances
 from tests.backtest.made_up import bars_of
@@ -44,8 +51,7 @@ def test_drawn_normal_bars_agree_with_their_own_closed_form() -> None:
     paths = 100_000
     lows, _ = drawn_extremes(
         past,
-        np.array([1e-4]),
-        Weights(),
+        garch_filter(past, np.array([1e-4]), Weights()),
         count=100,
         paths=paths,
         mean_block=1.0,
@@ -78,8 +84,7 @@ def test_a_lively_today_widens_a_filtered_forecast_and_no_other() -> None:
             np.quantile(
                 drawn_extremes(
                     bars_of(returns),
-                    np.array([1e-4]),
-                    weights,
+                    garch_filter(bars_of(returns), np.array([1e-4]), weights),
                     count=24,
                     paths=20_000,
                     mean_block=24.0,

@@ -90,7 +90,7 @@ def test_the_start_is_the_volatility_after_the_last_bar(tmp_path: Path) -> None:
     assert (fit.estimate.by_asset["start_volatility"] < 0.8 * fit.estimate.volatilities).all()
 
 
-@pytest.mark.parametrize("model", ["garch", "filtered_history", "bootstrap"])
+@pytest.mark.parametrize("model", ["garch", "component_history", "filtered_history", "bootstrap"])
 def test_what_is_written_can_be_simulated(read: list[History], model: str, tmp_path: Path) -> None:
     fitted = calibrate(read, model)
     path = tmp_path / "desk.toml"
@@ -107,7 +107,7 @@ def test_what_is_written_can_be_simulated(read: list[History], model: str, tmp_p
     text = tomllib.loads(path.read_text(encoding="utf-8"))
     assert str(Path(read[0].path).parent) not in str(text["history"])
     summary = calibration_summary(fitted)
-    assert ("alpha: BTC" in summary) == (model != "bootstrap")
+    assert ("alpha: BTC" in summary) == (model in ("garch", "filtered_history"))
 
 
 def test_the_bootstrap_states_the_volatility_of_its_bars(read: list[History]) -> None:
@@ -118,7 +118,7 @@ def test_the_bootstrap_states_the_volatility_of_its_bars(read: list[History]) ->
 
 
 def test_a_model_that_draws_from_whole_files_refuses_a_window(read: list[History]) -> None:
-    for model in ("filtered_history", "bootstrap"):
+    for model in ("component_history", "filtered_history", "bootstrap"):
         with pytest.raises(InputError, match="whole files"):
             calibrate(read, model, since=dt.date(2022, 1, 1))
     # Control: a model that keeps its figures alone takes one.

@@ -170,7 +170,9 @@ NAMES = pytest.mark.parametrize("name", CONTRACTS)
 def test_every_model_has_a_contract():
     # The first two have tests of their own and are the limits of the others; the next two are in test_history.py, the
     # last is in test_paths.py.
-    assert set(CONTRACTS) | {"gbm", "student_t", "filtered_history", "bootstrap", "paths"} == set(MODELS)
+    assert set(CONTRACTS) | {"gbm", "student_t", "filtered_history", "component_history", "bootstrap", "paths"} == set(
+        MODELS
+    )
 
 
 @NAMES

@@ -25,7 +25,15 @@ BY_MODEL = {
 def test_every_family_has_a_scenario():
     # `gbm` is the first of docs/files.md, `student_t` the example review's, `heston` the diffusion of `bates`; bars of
     # the past and paths are the user's own.
-    assert set(MODELS) - set(BY_MODEL) == {"gbm", "student_t", "heston", "filtered_history", "bootstrap", "paths"}
+    assert set(MODELS) - set(BY_MODEL) == {
+        "gbm",
+        "student_t",
+        "heston",
+        "filtered_history",
+        "component_history",
+        "bootstrap",
+        "paths",
+    }
 
 
 @pytest.mark.parametrize("model", BY_MODEL)

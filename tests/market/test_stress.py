@@ -29,6 +29,7 @@ EXTRAS = {
     "student_t": {"degrees_of_freedom": 4.0},
     **{name: contract.extra for name, contract in CONTRACTS.items()},
     "filtered_history": {**FILES, **WEIGHTS},
+    "component_history": FILES,
     "bootstrap": FILES,
     "paths": {"file": "a.nc"},
 }
