@@ -131,10 +131,8 @@ def shortfall(models: Models) -> list[str]:
     places = {"P(any pool liquidated)": chances.index(chosen), "expected shortfall": list(found).index(chosen)}
     milder = [what for what, place in places.items() if place > 0]
     if milder:
-        return [
-            first,
-            f"Under another model than the stated choice, {chosen}, the estimate of {' and of '.join(milder)} is higher.",
-        ]
+        other = f"Under another model than the stated choice, {chosen},"
+        return [first, f"{other} the estimate of {' and of '.join(milder)} is higher."]
     return [first, f"The stated choice, {chosen}, gives the highest estimate of both."]
 
 

@@ -11,6 +11,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import xarray as xr
+from pypdf import PdfReader
 
 import stresslab as sl
 from stresslab.calibration.history import read_history
