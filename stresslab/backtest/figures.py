@@ -84,7 +84,7 @@ def figure_transforms(results: xr.Dataset) -> Figure:
     models = results.model.values.tolist()
     edges = np.linspace(0.0, 1.0, _PIT_BINS + 1)
     with style():
-        panels = grid_of_panels(len(models), 0.8, columns=3, above=0.42, gap=0.5)
+        panels = grid_of_panels(len(models), 0.8, columns=3, above=0.52, gap=0.5)
         for place, (axes, model) in enumerate(zip(panels, models, strict=True)):
             axes.axhline(1.0, color=PALE, linewidth=1.2)
             for side, look in _LOOKS.items():
@@ -97,5 +97,5 @@ def figure_transforms(results: xr.Dataset) -> Figure:
                 axes.set_ylabel("density")
             if place + 3 >= len(models):
                 axes.set_xlabel("forecast distribution")
-        panels[0].legend(loc="lower right", bbox_to_anchor=(1.0, 1.05), ncols=2)
+        panels[0].legend(loc="lower right", bbox_to_anchor=(1.0, 1.12), ncols=2)
         return figure_of(panels[0])

@@ -136,7 +136,8 @@ def _rates(results: xr.Dataset) -> Table:
             rate = _estimate(results, "exceedance_rate", model, level, side)
             collateral = float(results.mean_collateral.sel(model=model, level=level, side=side))
             bounds = f"[{100 * rate.lower:.2f}, {100 * rate.upper:.2f}]"
-            row.append((f"{100 * rate.value:.2f} %", f"{bounds}, {percent(collateral)}"))
+            main = f"{100 * rate.value:.2f} %" if rate.value > 0.0 else f"0 of {_outcomes(results, side)}"
+            row.append((main, f"{bounds}, {percent(collateral)}"))
         rows.append(row)
     return Table(
         "Outcomes above the forecast, all assets together",
@@ -146,6 +147,10 @@ def _rates(results: xr.Dataset) -> Table:
         "assets together, and the mean forecast as a share of notional. A rate of its level is right; less "
         "collateral at the same rate is better.",
     )
+
+
+def _outcomes(results: xr.Dataset, side: str) -> int:
+    return int(results.required_collateral.sel(side=side).notnull().sum())
 
 
 def _losses(results: xr.Dataset) -> Table:

@@ -180,7 +180,9 @@ def compile_pages(
     import matplotlib
     import typst
 
-    document = {
+    from stresslab.report.style import needs_spare_font, spare_family, spare_font
+
+    document: dict[str, Any] = {
         "kind": kind,
         "title": title,
         "subtitle": subtitle,
@@ -188,15 +190,20 @@ def compile_pages(
         "identity": identity,
         "pages": [{"title": page.title, "blocks": page.blocks} for page in body],
     }
+    # Only where the shipped fonts lack a sign, so that every other report is the same on all machines.
+    lacking = needs_spare_font("".join(set(json.dumps(document, ensure_ascii=False))))
+    spare = [str(font.parent)] if lacking and (font := spare_font()) else []
+    document["spare_fonts"] = [spare_family()] if spare else []
+    data = json.dumps(_printing(document), ensure_ascii=False)
     with as_file(files("stresslab.report") / "template") as folder:
         pdf, warnings = typst.compile_with_warnings(
             str(folder / "report.typ"),
             root=str(folder),
-            font_paths=[str(Path(matplotlib.get_data_path()) / "fonts" / "ttf")],
+            font_paths=[str(Path(matplotlib.get_data_path()) / "fonts" / "ttf"), *spare],
             ignore_system_fonts=True,
             format="pdf",
             # Data enters as data: nothing that a name holds is ever read as markup.
-            sys_inputs={"document": json.dumps(_printing(document), ensure_ascii=False)},
+            sys_inputs={"document": data},
             pdf_standards=[*_STANDARDS],
             timestamp=_TIMESTAMP,
         )
