@@ -83,7 +83,7 @@ def replay_to_folder(
     histories: Sequence[History] = (),
     proxies: Mapping[str, Proxy] | None = None,
 ) -> xr.Dataset:
-    """Replay, and leave ``replay.nc``, ``replay.svg``, ``tables/*.csv`` and ``manifest.json`` in a folder.
+    """Replay, and leave ``replay.nc``, ``replay.pdf``, ``replay.svg``, tables and ``manifest.json`` in a folder.
 
     Parameters
     ----------
@@ -109,10 +109,12 @@ def replay_to_folder(
         saving.save(results, folder / "replay.nc")
         write_tables(results, folder / "tables")
 
+        from stresslab.report import typeset_replays
         from stresslab.report.charts.replay import figure_replay
         from stresslab.report.style import svg
 
         (folder / "replay.svg").write_text(svg(figure_replay(results)), encoding="utf-8")
+        typeset_replays(results, folder / "replay.pdf")
         inputs = {role: hashlib.sha256(text.encode()).hexdigest() for role, text in scenario.documents.items()}
         manifest = {
             "title": scenario.name,

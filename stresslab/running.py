@@ -66,6 +66,7 @@ def run_to_folder(
     form: str = "standard",
     threads: int | None = None,
     keep_outcomes: bool = False,
+    replays: xr.Dataset | None = None,
     progress: Progress | None = None,
 ) -> tuple[xr.Dataset, dict[str, float]]:
     """Run a scenario and leave ``results.nc``, ``report.pdf``, ``tables/*.csv`` and ``manifest.json`` in a folder.
@@ -82,6 +83,8 @@ def run_to_folder(
         As in `run`.
     keep_outcomes : bool
         Also save what became of every path, as ``outcomes.nc``.
+    replays : xarray.Dataset, optional
+        From `stresslab.replay`, of the same scenario: saved as ``replay.nc``, and a page of the report.
 
     Returns
     -------
@@ -110,12 +113,14 @@ def run_to_folder(
         write_tables(results, folder / "tables")
         if keep_outcomes:
             saving.save(saving.outcomes_dataset(scenario, outcomes), folder / "outcomes.nc")
+        if replays is not None:
+            saving.save(replays, folder / "replay.nc")
         clock.lap("evaluation")
 
         # Charts and typesetting are imported here: what comes before does not need them.
         from stresslab.report import typeset
 
-        typeset(results, folder / "report.pdf", form=form)
+        typeset(results, folder / "report.pdf", form=form, replays=replays)
         clock.lap("report")
         write_manifest(folder, _manifest(scenario, outcomes, results, form, clock.seconds))
     return results, clock.seconds
@@ -128,6 +133,7 @@ def run_models_to_folder(
     form: str = "standard",
     threads: int | None = None,
     keep_outcomes: bool = False,
+    replays: xr.Dataset | None = None,
     progress: Progress | None = None,
 ) -> tuple[xr.Dataset, dict[str, float]]:
     """Run a scenario under several market models, and put the results side by side.
@@ -138,9 +144,12 @@ def run_models_to_folder(
         From `stresslab.read_scenarios`: the same question under models of different names.
     out : path
         The folder: what `run_to_folder` writes stands in one folder a model, and beside them ``models.nc``,
-        ``models.csv`` and ``models.svg``. It appears whole at the end or not at all.
+        ``models.csv``, ``models.svg``, and ``report.pdf``: the report of the first, the stated choice, with a page on
+        all. It appears whole at the end or not at all.
     form, threads, keep_outcomes
         As in `run_to_folder`.
+    replays : xarray.Dataset, optional
+        As in `run_to_folder`; a replay draws nothing, so it is saved once, beside the folders of the models.
     progress : callable, optional
         Called with the number of paths done, over all models.
 
@@ -177,10 +186,16 @@ def run_models_to_folder(
         saving.save(joined, folder / "models.nc")
         headline_table(joined).to_csv(folder / "models.csv", index=False, lineterminator="\n")
 
+        if replays is not None:
+            saving.save(replays, folder / "replay.nc")
+
+        from stresslab.report import typeset
         from stresslab.report.charts.models import figure_models
         from stresslab.report.style import svg
 
         (folder / "models.svg").write_text(svg(figure_models(joined)), encoding="utf-8")
+        first = next(iter(results.values()))
+        typeset(first, folder / "report.pdf", form=form, models=joined, replays=replays)
         hashes = {name: each.attrs["scenario_hash"] for name, each in results.items()}
         write_manifest(folder, {"title": scenarios[0].name, "models": list(results), "scenario_hashes": hashes})
     return joined, seconds

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from pypdf import PdfReader
 
 import stresslab as sl
 from stresslab.cli import main
@@ -74,7 +75,12 @@ def test_a_folder_for_each_model_and_a_comparison_beside(ran):
     files = {entry.relative_to(out).as_posix() for entry in out.rglob("*") if entry.is_file()}
     for model in ("gbm", "student_t"):
         assert {f"{model}/results.nc", f"{model}/report.pdf", f"{model}/manifest.json"} <= files
-    assert {"models.nc", "models.csv", "models.svg", "manifest.json"} <= files
+    assert {"models.nc", "models.csv", "models.svg", "report.pdf", "manifest.json"} <= files
+    words = [
+        " ".join("".join(page.extract_text() for page in PdfReader(out / name).pages).split())
+        for name in ("report.pdf", "gbm/report.pdf")
+    ]
+    assert ["these results are of one market model" in text for text in words] == [False, True]
     assert set(json.loads((out / "manifest.json").read_text())["files"]) == files - {"manifest.json"}
     with xr.open_dataset(out / "models.nc") as joined:
         assert joined.model.values.tolist() == ["gbm", "student_t"]

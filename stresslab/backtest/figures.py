@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter
 
 from stresslab.report.charts.marks import figure_of, percent_tick
-from stresslab.report.charts.panels import grid_of_panels
+from stresslab.report.charts.panels import grid_of_panels, without_minor_ticks
 from stresslab.report.style import INK, MUTED, PALE, Look, style
 
 _LOOKS = {"long": Look("#0060a8", "o", "-"), "short": Look("#d1480e", "s", "--")}
@@ -66,11 +66,15 @@ def figure_reliability(results: xr.Dataset) -> Figure:
             axes.set_xscale("log")
             axes.set_yscale("log")
             axes.set_xlim(0.8e-4, 1.3)
+            for axis in (axes.xaxis, axes.yaxis):
+                axis.set_major_locator(FixedLocator([1e-4, 1e-2, 1.0]))
+                axis.set_major_formatter(FuncFormatter(percent_tick))
+            without_minor_ticks(axes.xaxis, axes.yaxis)
             axes.set_ylim(0.8e-4, 1.3)
             axes.set_title(f"{leverage:g}x")
-            axes.set_xlabel("forecast")
+            axes.set_xlabel("forecast, %")
             if place == 0:
-                axes.set_ylabel(f"liquidated, {model}")
+                axes.set_ylabel("liquidated, %")
         panels[0].legend(loc="upper left")
         return figure_of(panels[0])
 
@@ -80,7 +84,7 @@ def figure_transforms(results: xr.Dataset) -> Figure:
     models = results.model.values.tolist()
     edges = np.linspace(0.0, 1.0, _PIT_BINS + 1)
     with style():
-        panels = grid_of_panels(len(models), 0.8, columns=3, above=0.3, gap=0.35)
+        panels = grid_of_panels(len(models), 0.8, columns=3, above=0.52, gap=0.5)
         for place, (axes, model) in enumerate(zip(panels, models, strict=True)):
             axes.axhline(1.0, color=PALE, linewidth=1.2)
             for side, look in _LOOKS.items():
@@ -92,6 +96,6 @@ def figure_transforms(results: xr.Dataset) -> Figure:
             if place % 3 == 0:
                 axes.set_ylabel("density")
             if place + 3 >= len(models):
-                axes.set_xlabel("forecast distribution at the outcome")
-        panels[0].legend(loc="lower center", ncols=2)
+                axes.set_xlabel("forecast distribution")
+        panels[0].legend(loc="lower right", bbox_to_anchor=(1.0, 1.12), ncols=2)
         return figure_of(panels[0])

@@ -15,12 +15,14 @@ from stresslab.backtest.bars import align
 from stresslab.backtest.dataset import backtest_dataset
 from stresslab.backtest.figures import figure_exceedance, figure_reliability, figure_transforms
 from stresslab.backtest.forecasters import DEFAULT, FORECASTERS, Forecaster
+from stresslab.backtest.report import compile_backtest
 from stresslab.backtest.scoring import score
 from stresslab.backtest.summary import backtest_summary
 from stresslab.backtest.walking import PATHS, plan_origins, walk_forward
 from stresslab.calibration.history import History, read_specification
 from stresslab.documents.faults import Fault, InputError
 from stresslab.documents.names import shown, suggestion
+from stresslab.report import write_pdf
 from stresslab.report.style import svg
 from stresslab.results.output_folder import output_folder, write_manifest
 from stresslab.results.saving import save
@@ -46,7 +48,7 @@ def backtest_files(
     specifications : sequence of str
         ``FILE`` or ``ASSET=FILE``, one an asset; see `stresslab.calibration.history.read_history`.
     out : str or pathlib.Path
-        Folder for ``backtest.nc``, ``summary.txt``, tables, figures and the manifest.
+        Folder for ``backtest.nc``, ``backtest.pdf``, ``summary.txt``, tables, figures and the manifest.
     horizon, every : str
         Durations such as ``7d``: how far ahead, and how often.
     models : sequence of str, optional
@@ -92,6 +94,7 @@ def backtest_files(
             ("probability_integral_transforms", figure_transforms),
         ):
             (figures / f"{name}.svg").write_text(svg(figure(results)), encoding="utf-8")
+        write_pdf(compile_backtest(results)[0], folder / "backtest.pdf")
         write_manifest(
             folder,
             {

@@ -60,4 +60,4 @@ def command(
     except OutputFolderError as error:
         raise click.BadParameter(str(error), param_hint="--out") from error
     click.echo(backtest_summary(results))
-    click.echo(f"written to {out}: backtest.nc, summary.txt, figures, tables, manifest.json")
+    click.echo(f"written to {out}: backtest.pdf, backtest.nc, summary.txt, figures, tables, manifest.json")

@@ -39,8 +39,8 @@ def command(
 ) -> None:
     """Take today's book through named crashes, or through bars of your own, one path each.
 
-    Writes replay.nc, replay.svg and tables/*.csv, and prints what became of every pool as booked. Paths of the crashes
-    that come with stresslab are reconstructed from sourced figures.
+    Writes replay.nc, replay.pdf, replay.svg and tables/*.csv, and prints what became of every pool as booked.
+    Paths of the crashes that come with stresslab are reconstructed from sourced figures.
     """
     from stresslab.commands.messages import print_notices
     from stresslab.results.output_folder import OutputFolderError
@@ -65,7 +65,7 @@ def command(
     except ReplayError as error:
         raise click.UsageError(str(error)) from error
     click.echo(table(results))
-    click.echo(f"written to {out}: replay.nc, replay.svg, tables, manifest.json")
+    click.echo(f"written to {out}: replay.pdf, replay.nc, replay.svg, tables, manifest.json")
 
 
 def _proxy(text: str) -> tuple[str, Proxy]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 @click.option("--threads", type=click.IntRange(1, 1024), metavar="N", help="Blocks in flight; by default one a core.")
 @click.option("--keep-outcomes", is_flag=True, help="Also save what became of every path, as outcomes.nc.")
 @click.option("--models", metavar="A,B", help="Market models instead of the scenario's; several: a folder for each.")
+@click.option("--replays", is_flag=True, help="Also take the book through the named crashes; a page of the report.")
 @click.option("--dry-run", is_flag=True, help="Print steps, memory and time to expect, and stop.")
 def command(
     scenario: str,
@@ -37,11 +38,13 @@ def command(
     threads: int | None,
     keep_outcomes: bool,
     models: str | None,
+    replays: bool,
     dry_run: bool,
 ) -> None:
     """Simulate a scenario and write results.nc, report.pdf, tables/*.csv and manifest.json to a folder.
 
-    Under several models they stand in one folder a model, beside models.nc, models.csv and models.svg.
+    Under several models they stand in one folder a model, beside models.nc, models.csv, models.svg, and
+    a report.pdf of the first with a page on all.
     """
     from stresslab.commands.interruption import interruptible
     from stresslab.commands.messages import print_notices
@@ -49,6 +52,7 @@ def command(
     from stresslab.measures.evaluate import NoValidPathError
     from stresslab.results.output_folder import OutputFolderError
     from stresslab.scenario.model_choice import read_scenarios
+    from stresslab.scenario.replay import ReplayError
 
     named = None if models is None else [name.strip() for name in models.split(",")]
     questions = read_scenarios(scenario, paths=paths, seed=seed, models=named)
@@ -67,18 +71,34 @@ def command(
         with interruptible() as undisturbed:
             with undisturbed():
                 import stresslab.simulation.block  # noqa: F401
+                from stresslab.replaying import replay
                 from stresslab.running import run_models_to_folder, run_to_folder
+            replayed = replay(question) if replays else None
             with progress_of_paths(question.paths * len(questions)) as progress:
                 if len(questions) == 1:
                     results, seconds = run_to_folder(
-                        question, out, form=form, threads=threads, keep_outcomes=keep_outcomes, progress=progress
+                        question,
+                        out,
+                        form=form,
+                        threads=threads,
+                        keep_outcomes=keep_outcomes,
+                        replays=replayed,
+                        progress=progress,
                     )
                 else:
                     results, seconds = run_models_to_folder(
-                        questions, out, form=form, threads=threads, keep_outcomes=keep_outcomes, progress=progress
+                        questions,
+                        out,
+                        form=form,
+                        threads=threads,
+                        keep_outcomes=keep_outcomes,
+                        replays=replayed,
+                        progress=progress,
                     )
     except OutputFolderError as error:
         raise click.BadParameter(str(error), param_hint="--out") from error
+    except ReplayError as error:
+        raise click.UsageError(f"--replays: {error}") from error
     except (NoValidPathError, MemoryError) as error:
         raise click.ClickException(str(error) or "the paths do not fit into memory; ask for fewer") from error
     for place, each in enumerate(questions):
@@ -87,10 +107,11 @@ def command(
         _print_headline(results if len(questions) == 1 else results.isel(model=place))
     times = ", ".join(f"{phase} {taken:.1f} s" for phase, taken in seconds.items())
     click.echo(f"{question.paths:,} paths of {question.steps:,} steps: {times}")
-    if len(questions) > 1:
-        click.echo(f"written to {out}: models.nc, models.csv, models.svg, manifest.json, and a folder for each model")
-    else:
-        click.echo(f"written to {out}: report.pdf, results.nc, tables, manifest.json")
+    several = len(questions) > 1
+    files = ["report.pdf", *(["models.nc", "models.csv", "models.svg"] if several else ["results.nc", "tables"])]
+    files += ["replay.nc", "manifest.json"] if replays else ["manifest.json"]
+    files += ["and a folder for each model"] if several else []
+    click.echo(f"written to {out}: {', '.join(files)}")
 
 
 def _print_estimate(question: Scenario, threads: int | None) -> None:

@@ -76,6 +76,22 @@ class Page:
     blocks: list[Block]
 
 
+@dataclass(frozen=True)
+class LeftOut:
+    """A section that the results have no numbers for; the contents name it.
+
+    Parameters
+    ----------
+    title : str
+        What it would have been about.
+    reason : str
+        Why it is not here, as the end of a sentence.
+    """
+
+    title: str
+    reason: str
+
+
 def text(content: str, kind: str = "paragraph") -> Block:
     """A paragraph, or another kind of running text: ``finding``, ``note``, ``subheading``."""
     return {"kind": kind, "text": content}

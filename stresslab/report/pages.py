@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 
 from stresslab.report import findings, loss_tables, tables
-from stresslab.report.blocks import Block, Page, Table, figure, table, text, whole_table
+from stresslab.report.blocks import Block, LeftOut, Page, Table, figure, table, text, whole_table
 from stresslab.report.charts.collateral import figure_collateral, required_pools
 from stresslab.report.charts.liquidation_prices import figure_liquidation_prices
 from stresslab.report.charts.liquidation_probability import figure_liquidation_probability
@@ -17,8 +17,10 @@ from stresslab.report.formatting import count, money
 from stresslab.report.limitations import limitations
 from stresslab.report.manifest import manifest
 from stresslab.report.methodology import GLOSSARY, method
+from stresslab.report.model_pages import models_page
 from stresslab.report.policy_pages import claims_page, policies_page
 from stresslab.report.policy_tables import reduced_and_closed
+from stresslab.report.replay_pages import replays_page
 from stresslab.report.review import BOOKED, ROWS, Review, label
 from stresslab.report.style import is_drawn
 
@@ -238,11 +240,13 @@ def short_loss_page(review: Review, appendix: list[Table]) -> Page:
     )
 
 
-def collateral_page(review: Review, appendix: list[Table]) -> Page | None:
+def collateral_page(review: Review, appendix: list[Table]) -> Page | LeftOut:
     """Collateral against probability."""
     pools = len(required_pools(review))
     if not pools:
-        return None
+        return LeftOut(
+            "Collateral against probability", "something acts on every pool, so no single amount decides its survival"
+        )
     shown = f" The first {ROWS} of {pools} pools are drawn, those as booked before the others." if pools > ROWS else ""
     return Page(
         "Collateral against probability",
@@ -287,12 +291,14 @@ def manifest_page(review: Review, appendix: list[Table]) -> Page:
     return Page("Manifest", manifest(review))
 
 
-FORMS: dict[str, tuple[Callable[[Review, list[Table]], Page | None], ...]] = {
+FORMS: dict[str, tuple[Callable[[Review, list[Table]], Page | LeftOut], ...]] = {
     "short": (
         summary_page,
         liquidation_probability_page,
         short_loss_page,
         collateral_page,
+        replays_page,
+        models_page,
         limitations_page,
         manifest_page,
     ),
@@ -307,6 +313,8 @@ FORMS: dict[str, tuple[Callable[[Review, list[Table]], Page | None], ...]] = {
         collateral_page,
         policies_page,
         claims_page,
+        replays_page,
+        models_page,
         limitations_page,
         methodology_page,
         manifest_page,
@@ -317,7 +325,11 @@ FORMS: dict[str, tuple[Callable[[Review, list[Table]], Page | None], ...]] = {
 def pages(review: Review, form: str) -> list[Page]:
     """All pages of a form that the run has something for, and an appendix where a table is too long for the body."""
     appendix: list[Table] = []
-    body = [made for page in FORMS[form] if (made := page(review, appendix)) is not None]
+    made = [page(review, appendix) for page in FORMS[form]]
+    body = [each for each in made if isinstance(each, Page)]
     if appendix:
         body.append(Page("Appendix: tables in full", [whole_table(one) for one in appendix]))
+    missing = [[each.title, each.reason] for each in made if isinstance(each, LeftOut)]
+    for block in (block for page in body for block in page.blocks if block["kind"] == "contents"):
+        block["left_out"] = missing
     return body

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from stresslab.report import policy_findings, policy_tables
-from stresslab.report.blocks import Block, Page, Table, figure, table, text
+from stresslab.report.blocks import Block, LeftOut, Page, Table, figure, table, text
 from stresslab.report.charts.policies import PANELS, figure_policy_worth
 from stresslab.report.review import ROWS, Review
 
 
-def policies_page(review: Review, appendix: list[Table]) -> Page | None:
-    """What stops, top-ups and the rest change, and what they need; None where no configuration has any."""
+def policies_page(review: Review, appendix: list[Table]) -> Page | LeftOut:
+    """What stops, top-ups and the rest change, and what they need; left out where no configuration has any."""
     acting = review.acting
     if not acting:
-        return None
+        return LeftOut("What the policies are worth", "no configuration has any")
     hidden = f" The first {ROWS} of {len(acting)} configurations are drawn." if len(acting) > ROWS else ""
     finding = policy_findings.worth(review)
     blocks: list[Block] = [

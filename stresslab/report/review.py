@@ -28,9 +28,15 @@ class Review:
     ----------
     results : xarray.Dataset
         From `stresslab.results.dataset.assemble` or `stresslab.results.saving.load`.
+    models : xarray.Dataset, optional
+        The same question under several market models, these results first; from `stresslab.results.models`.
+    replays : xarray.Dataset, optional
+        The same book in crashes of the past; from `stresslab.results.replay_dataset`.
     """
 
     results: xr.Dataset
+    models: xr.Dataset | None = None
+    replays: xr.Dataset | None = None
 
     @cached_property
     def _places(self) -> dict[str, dict[Any, int]]:

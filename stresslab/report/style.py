@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from html import escape, unescape
+from pathlib import Path
 from typing import Any
 
 import matplotlib
@@ -20,10 +23,13 @@ from stresslab.report.review import BOOKED, CROSS, ISOLATED
 
 WIDTH = 6.3
 """Inches across the text of the page, so that a chart's points are the page's points."""
+FONT_FOLDERS = ("/usr/share/fonts", "/usr/local/share/fonts", "~/.local/share/fonts", "~/.fonts", "/Library/Fonts")
+"""Where machines keep fonts; searched for one of CJK signs when a name has some that the shipped fonts lack."""
 INK = "#222222"
 MUTED = "#6b6b6b"
 PALE = "#d8d8d8"
 _LABEL_SIZE = 7.5
+_TEXT = re.compile(r"(<text [^>]*>)([^<]*)")
 
 _RULES: dict[Any, Any] = {
     "font.family": ["DejaVu Sans"],
@@ -128,18 +134,57 @@ def svg(figure: Figure) -> str:
     buffer = io.StringIO()
     with style():
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    return buffer.getvalue()
+    return _TEXT.sub(_in_spare_font, buffer.getvalue())
+
+
+def _in_spare_font(found: re.Match[str]) -> str:
+    """A text of a chart in the spare font, where it has a sign that the font of the charts lacks."""
+    name = unescape(found[2])
+    if not needs_spare_font(name) or (family := spare_family()) is None:
+        return found[0]
+    # A single sign that it lacks too would give the whole text to the font of last resort.
+    drawn = "".join(sign if is_drawn(sign) else "\u25a1" for sign in name)
+    return f"{found[1].replace('DejaVu Sans', family)}{escape(drawn)}"
 
 
 @cache
-def _signs() -> frozenset[int]:
-    """Code points that the font of the charts, which the text falls back on, can draw."""
-    return frozenset(get_font(findfont("DejaVu Sans")).get_charmap())
+def _signs(font: str) -> frozenset[int]:
+    """Code points that a font file can draw."""
+    return frozenset(get_font(font).get_charmap())
+
+
+@cache
+def spare_font() -> Path | None:
+    """The font for Chinese, Japanese and Korean signs that this machine has installed; None where it has none.
+
+    Noto Sans CJK in its regular weight alone: another font of the machine never enters a report.
+    """
+    found = (path for root in FONT_FOLDERS for path in sorted(Path(root).expanduser().rglob("NotoSansCJK*-Regular.*")))
+    return next((path for path in found if path.suffix in (".ttc", ".otf", ".ttf")), None)
+
+
+def spare_family() -> str | None:
+    """Its family as typesetters name it; of a collection of languages the one for simplified Chinese."""
+    path = spare_font()
+    if path is None:
+        return None
+    family = str(get_font(str(path)).family_name)
+    return family.replace(" JP", " SC") if path.suffix == ".ttc" else family
+
+
+def needs_spare_font(name: str) -> bool:
+    """Whether some sign of a name is not in the font of the charts, which the text falls back on."""
+    own = _signs(findfont("DejaVu Sans"))
+    return any(ord(sign) not in own for sign in name)
 
 
 def is_drawn(name: str) -> bool:
     """Whether the fonts at hand have every sign of a name; a sign that they lack becomes a box."""
-    return all(ord(sign) in _signs() for sign in name)
+    if not needs_spare_font(name):
+        return True
+    spare = spare_font()
+    signs = _signs(findfont("DejaVu Sans")) | (_signs(str(spare)) if spare else frozenset())
+    return all(ord(sign) in signs for sign in name)
 
 
 def panel(axes: Axes, *, grid: str = "both") -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 from matplotlib.patches import StepPatch
+from pypdf import PdfReader
 
 from stresslab import cli
 from stresslab.backtest.bars import align
@@ -19,6 +20,7 @@ from stresslab.backtest.forecasters import DEFAULT, FORECASTERS
 from stresslab.backtest.scoring import EDGES, score
 from stresslab.backtest.walking import plan_origins, walk_forward
 from stresslab.documents.faults import InputError
+from stresslab.report.style import svg
 from tests.calibration.simulated import closes, frame, histories
 
 NAMES = ["BTC", "ETH"]
@@ -60,6 +62,7 @@ def test_the_folder_holds_what_it_says(folder: Path, tmp_path: Path, capsys: pyt
     written = {entry.relative_to(out).as_posix() for entry in out.rglob("*") if entry.is_file()}
     assert written == {"manifest.json", *manifest["files"]}
     assert sum(name.startswith("figures/") for name in written) == 3
+    assert PdfReader(out / "backtest.pdf").pages[0].extract_text().startswith("Backtest")
     table = pd.read_csv(out / "tables" / "by_model_level_side.csv")
     assert len(table) == len(FORECASTERS) * 2 * 2
     assert "exceedance_rate_upper" in table.columns
@@ -155,6 +158,10 @@ def test_figures_show_what_the_dataset_says(folder: Path, tmp_path: Path) -> Non
     )
     panels = figure_reliability(results).axes
     assert [panel.get_title("left") for panel in panels] == ["3x", "5x", "10x", "20x"]
+    # The style parses no formulas, so a tick must not be written as one.
+    figure = figure_reliability(results)
+    svg(figure)
+    assert [text.get_text() for text in figure.axes[0].get_xticklabels()] == ["0.01", "1", "100"]
     histograms = figure_transforms(results).axes
     assert [panel.get_title("left") for panel in histograms] == list(models)
     # A density over ten groups of width 0.1 adds up to 1.

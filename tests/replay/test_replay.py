@@ -11,6 +11,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import xarray as xr
+from pypdf import PdfReader
 
 import stresslab as sl
 from stresslab.calibration.history import read_history
@@ -191,13 +192,27 @@ def test_the_command_writes_a_folder(tmp_path, capsys):
     assert "btc-long  liquidated after 1.2 h" in told
     assert "wicks of last prices liquidate nothing" in told
     files = {entry.relative_to(out).as_posix() for entry in out.rglob("*") if entry.is_file()}
-    assert {"replay.nc", "replay.svg", "manifest.json", "tables/by_crash_configuration_pool.csv"} <= files
+    assert {"replay.nc", "replay.pdf", "replay.svg", "manifest.json", "tables/by_crash_configuration_pool.csv"} <= files
     with xr.open_dataset(out / "replay.nc") as results:
         assert json.loads(results.attrs["crashes"])["2024-08-05"]["assets"]["BTC"]["source"]
         assert results.attrs["scenario_hash"] == identity(sl.read_scenario(path))
         assert results.sizes["crash"] == 1
     # A former run is replaced.
     assert main(["replay", str(path), "--crash", "2025-10-10", "--out", str(out)]) == 0
+
+
+def test_a_run_takes_the_crashes_along(tmp_path, capsys):
+    text = edited(SCENARIO, ('"90d"', '"2d"'), ("100_000", "512"))
+    path, out = write(tmp_path, scenario=text), tmp_path / "out"
+    assert main(["run", str(path), "--replays", "--form", "short", "--out", str(out)]) == 0
+    assert "report.pdf, results.nc, tables, replay.nc, manifest.json" in capsys.readouterr().out
+    with xr.open_dataset(out / "replay.nc") as results:
+        alone = sl.replay(sl.read_scenario(path))
+        np.testing.assert_array_equal(results.account_loss, alone.account_loss)
+    told = " ".join("".join(page.extract_text() for page in PdfReader(out / "report.pdf").pages).split())
+    for title in ("12 March 2020", "FTX, November 2022", "10 October 2025"):
+        assert title in told
+    assert "none was replayed" not in told
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ def test_a_report_that_fails_leaves_the_former_one(tmp_path, monkeypatch):
     def fails(self: Path, _target: object) -> Path:
         raise OSError("no space")
 
-    monkeypatch.setattr(stresslab.report, "compile_report", lambda *_: (b"%PDF new", []))
+    monkeypatch.setattr(stresslab.report, "compile_report", lambda *_, **__: (b"%PDF new", []))
     with monkeypatch.context() as patched:
         patched.setattr(Path, "replace", fails)
         with pytest.raises(OSError, match="no space"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from stresslab.report.charts.marks import compact_money, dodge, percent_tick
 from stresslab.report.review import label
@@ -13,7 +13,7 @@ from stresslab.report.style import PALE, look, new_figure, style
 
 
 def figure_models(joined: xr.Dataset) -> Figure:
-    """Probability of any liquidation and expected shortfall at 97.5 %, by model and configuration, with 95 % intervals.
+    """Probability of any liquidation, expected loss and shortfall at 97.5 %, by model and configuration.
 
     Parameters
     ----------
@@ -23,37 +23,45 @@ def figure_models(joined: xr.Dataset) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        A row for each model; the pale band is the envelope of the estimates as booked.
+        A row for each model, the first one marked as the stated choice; the hatched band is the envelope of the
+        estimates as booked. Intervals are of 95 %.
     """
     with style():
-        figure = new_figure(1.0 + 0.42 * joined.sizes["model"])
-        left, right = figure.subplots(1, 2, sharey=True)
-        chance = "account_liquidation_probability"
-        _dots(left, joined, joined[chance], joined[f"{chance}_lower"], joined[f"{chance}_upper"])
-        left.set_xlabel("probability of any liquidation, %")
-        left.xaxis.set_major_formatter(FuncFormatter(percent_tick))
-        tail = joined.sel(level=0.975)
-        reach = 1.96 * tail.expected_shortfall_standard_error
-        _dots(right, joined, tail.expected_shortfall, tail.expected_shortfall - reach, tail.expected_shortfall + reach)
-        right.set_xlabel(f"expected shortfall at 97.5 %, {joined.attrs['currency']}")
-        right.xaxis.set_major_formatter(FuncFormatter(compact_money))
-        left.set_yticks(range(joined.sizes["model"]), [str(name) for name in joined.model.values])
-        left.set_ylim(joined.sizes["model"] - 0.5, -0.5)
-        handles, names = left.get_legend_handles_labels()
-        figure.legend(handles, names, loc="outside upper center", ncols=min(4, len(names)))
+        figure = new_figure(1.1 + 0.42 * joined.sizes["model"])
+        panels = figure.subplots(1, 3, sharey=True)
+        chance, tail = "account_liquidation_probability", joined.sel(level=0.975)
+        _dots(panels[0], joined, joined[chance], joined[f"{chance}_lower"], joined[f"{chance}_upper"])
+        panels[0].set_xlabel("P(any liquidation), %")
+        panels[0].xaxis.set_major_formatter(FuncFormatter(percent_tick))
+        for axes, name, title in (
+            (panels[1], "expected_loss", "expected loss"),
+            (panels[2], "expected_shortfall", "expected shortfall 97.5 %"),
+        ):
+            _dots(axes, joined, tail[name], tail[f"{name}_lower"], tail[f"{name}_upper"])
+            axes.set_xlabel(f"{title}, {joined.attrs['currency']}")
+            axes.xaxis.set_major_formatter(FuncFormatter(compact_money))
+        for axes in panels:
+            axes.xaxis.set_major_locator(MaxNLocator(4))
+        names = [f"\u2192 {name}" if row == 0 else str(name) for row, name in enumerate(joined.model.values)]
+        panels[0].set_yticks(range(len(names)), names)
+        panels[0].get_yticklabels()[0].set_fontweight("bold")
+        panels[0].set_ylim(len(names) - 0.5, -0.5)
+        handles, labels = panels[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper center", ncols=min(4, len(labels)))
         return figure
 
 
 def _dots(axes: Axes, joined: xr.Dataset, value: xr.DataArray, lower: xr.DataArray, upper: xr.DataArray) -> None:
     configurations = [str(name) for name in joined.configuration.values]
     booked = value.isel(configuration=0)
-    axes.axvspan(float(booked.min()), float(booked.max()), color=PALE, alpha=0.6, linewidth=0.0)
+    ends = float(booked.min()), float(booked.max())
+    axes.axvspan(*ends, facecolor="white", edgecolor=PALE, hatch="////", linewidth=0.0, label="range as booked")
     for place, configuration in enumerate(configurations):
         appearance, here = look(configuration, configurations), {"configuration": configuration}
         for row in range(joined.sizes["model"]):
             at = row + dodge(place, len(configurations))
-            ends = [float(bound.sel(here).isel(model=row)) for bound in (lower, upper)]
-            axes.plot(ends, [at, at], color=appearance.color, linewidth=1.1)
+            bounds = [float(bound.sel(here).isel(model=row)) for bound in (lower, upper)]
+            axes.plot(bounds, [at, at], color=appearance.color, linewidth=1.1)
             name = label(configuration) if row == 0 else None
             point = float(value.sel(here).isel(model=row))
             axes.plot([point], [at], color=appearance.color, marker=appearance.marker, linestyle="none", label=name)

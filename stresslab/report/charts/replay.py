@@ -35,7 +35,8 @@ def figure_replay(results: xr.Dataset) -> Figure:
     booked = results.least_margin_ratio.isel(configuration=0).min("crash")
     pools = _first(results.pool.values, booked.values)
     with style():
-        figure = new_figure(1.1 + 1.55 * results.sizes["crash"])
+        # Six rows and a caption fit on a page.
+        figure = new_figure(min(1.1 + 1.55 * results.sizes["crash"], max(8.1, 1.1 + 1.1 * results.sizes["crash"])))
         grid = figure.subplots(results.sizes["crash"], 2, squeeze=False)
         for row, crash in enumerate(results.crash.values):
             _prices(grid[row][0], results.sel(crash=crash), assets)
