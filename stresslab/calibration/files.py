@@ -11,6 +11,9 @@ from stresslab.calibration.history import History, read_specification
 from stresslab.calibration.writing import check_target, write_calibration
 from stresslab.documents.faults import Fault, InputError
 
+# The model whose forecasts held up best (docs/backtest.md).
+DEFAULT_MODEL = "component_history"
+
 
 def calibrate_files(
     specifications: Sequence[str],

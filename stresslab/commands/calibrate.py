@@ -11,7 +11,7 @@ _DAY = click.DateTime(["%Y-%m-%d"])
 
 @click.command()
 @click.argument("histories", nargs=-1, metavar="[ASSET=]HISTORY...")
-@click.option("--model", metavar="NAME", help="The market model to fit, such as student_t.")
+@click.option("--model", metavar="NAME", help="The market model to fit; component_history by default.")
 @click.option(
     "--funding",
     multiple=True,
@@ -55,11 +55,9 @@ def command(
             raise click.UsageError("--interest-rate and --clamp belong to --funding.")
         if not histories:
             raise click.UsageError("Missing argument '[ASSET=]HISTORY...'.")
-        if model is None:
-            raise click.UsageError("Missing option '--model'.")
-        from stresslab.calibration.files import calibrate_files
+        from stresslab.calibration.files import DEFAULT_MODEL, calibrate_files
         from stresslab.calibration.writing import calibration_summary
 
-        summary = calibration_summary(calibrate_files(histories, model, out, since=first, until=last, note=note))
+        summary = calibration_summary(calibrate_files(histories, model or DEFAULT_MODEL, out, since=first, until=last, note=note))
     click.echo(summary.rstrip())
     click.echo(f"written: {out}")

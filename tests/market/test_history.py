@@ -12,6 +12,7 @@ import pytest
 
 import stresslab as sl
 from stresslab.documents.faults import InputError
+from stresslab.market import component_history
 from stresslab.market.bar_rows import BarRows, filtered_variances, standardized
 from stresslab.market.component_filter import VarianceParts, filtered_parts
 from stresslab.market.models import MODELS
@@ -267,7 +268,7 @@ def test_the_mean_variance_of_components_goes_to_its_level():
     # Independent rows: E[counted] = E[v], so E[v] reverts from today's to the level, here within 1 % after 20 days:
     # the slow root of the two parts with weights 0.4 and 0.3 keeps less than 1e-2 of the gap then.
     specification = components(history(), mean_block="1h")
-    process = MODELS["component_history"].build(specification, HOUR)
+    process = component_history.build(specification, HOUR)
     _, state = end(specification, 480, HOUR, paths=1 << 15)
     for asset, sigma in enumerate(VOLATILITIES):
         variance = np.asarray(
