@@ -95,7 +95,7 @@ def estimate_bars(windows: Sequence[History], model: str) -> tuple[Estimate, Est
         Where an asset has fewer than `FEWEST_BARS` returns, or two have fewer in common.
     """
     returns = aligned_returns(windows)
-    _check_length(windows, returns)
+    check_length(windows, returns)
     scale = float(np.sqrt(_YEAR / windows[0].interval))
     if model in ("bootstrap", "component_history"):
         correlation, repair, spread = _correlation(returns, model)
@@ -127,7 +127,8 @@ def estimate_bars(windows: Sequence[History], model: str) -> tuple[Estimate, Est
     return estimate, errors_of, _garch_remarks(windows, fits)
 
 
-def _check_length(windows: Sequence[History], returns: NDArray[np.float64]) -> None:
+def check_length(windows: Sequence[History], returns: NDArray[np.float64]) -> None:
+    """Refuse fewer than `FEWEST_BARS` returns of an asset or of a pair; an `InputError` with every fault."""
     present = (~np.isnan(returns)).astype(np.int64)
     counts = present.T @ present
     faults = []

@@ -14,11 +14,15 @@ from stresslab.calibration.correlation import nearest_correlation, pearson_corre
 from stresslab.calibration.degrees_of_freedom import DEGREES_OF_FREEDOM, fit_degrees_of_freedom
 from stresslab.calibration.estimate import Estimate, cluster_error
 from stresslab.calibration.history import History, cut
+from stresslab.calibration.jump_fit import estimate_merton
+from stresslab.calibration.regime_fit import estimate_regimes
 from stresslab.calibration.returns import bar_returns, daily_returns
+from stresslab.calibration.time_shifts import shift_faults
 from stresslab.documents.faults import Fault, InputError
 
 # The market models that this package knows how to fit.
-FITTED_MODELS = ("gbm", "student_t", *BAR_MODELS)
+FITTED_MODELS = ("gbm", "student_t", "copula_t", "merton", "regimes", *BAR_MODELS)
+_RANKED = ("student_t", "copula_t")
 DAYS_A_YEAR = 365
 _YEAR = DAYS_A_YEAR * 86_400
 _GROUPS = 40
@@ -83,7 +87,8 @@ def calibrate(
     """Fit a market model to histories.
 
     ``garch``, ``filtered_history`` and ``bootstrap`` are fitted to the bars themselves, see
-    `stresslab.calibration.bar_fitting`; what follows is said of the others.
+    `stresslab.calibration.bar_fitting`, and ``merton`` too, see `stresslab.calibration.jump_fit`; for ``regimes`` see
+    `stresslab.calibration.regime_fit`. What follows is said of the others.
 
     All figures come from daily log returns (UTC days). The day is the unit in which the Student-t model draws its
     variance, so a second return of the same day tells little more about the volatility; and a quarter's risk adds up
@@ -91,10 +96,11 @@ def calibrate(
     returned beside it.
 
     Volatilities are sample standard deviations times sqrt(365). Correlations are those of the Gaussian core: of
-    ``gbm`` the product-moment ones, of ``student_t`` `rank_correlation`, in both cases pair by pair, then
+    ``gbm`` the product-moment ones, of the others `rank_correlation`, in both cases pair by pair, then
     `nearest_correlation`. Degrees of freedom maximize the joint likelihood of the multivariate t of unit variance, with
-    volatilities and correlation held (`fit_degrees_of_freedom`). Drifts are not estimated: the standard error of a
-    mean is volatility / sqrt(years), over a few years as large as any drift one would believe.
+    volatilities and correlation held (`fit_degrees_of_freedom`); of ``copula_t`` that of each asset alone. Drifts are
+    not estimated: the standard error of a mean is volatility / sqrt(years), over a few years as large as any drift one
+    would believe.
 
     Standard errors are those of the jackknife over 40 blocks of consecutive days (fewer days: over as many), so that
     fat tails and clustered volatility widen them.
@@ -116,24 +122,32 @@ def calibrate(
     Raises
     ------
     InputError
-        Where the model is unknown, an asset stands twice, the histories overlap too little, or a price does not move.
+        Where the model is unknown, an asset stands twice, the histories overlap too little, a price does
+        not move, or a clock is wrong (`shift_faults`).
     """
     histories = tuple(histories)
     _check(histories, model)
-    if model in BAR_MODELS:
+    if model in BAR_MODELS or model == "merton":
         check_bars(histories, model, since, until)
     returns = daily_returns(histories, since, until)
     first, last = returns.days[0].item(), returns.days[-1].item()
     complete = int((~np.isnan(returns.values)).all(axis=1).sum())
-    if model == "student_t" and complete < len(histories) + 2:
+    if model in ("student_t", "regimes") and complete < _fewest_days(model, len(histories)):
         problem = f"only {complete} days on which every asset has a return"
         raise InputError([Fault(histories[0].path, 1, 1, problem, "give histories of one period")])
     still = _still_pairs(returns.values, model)
     if still:
         raise InputError([_still_fault(histories, pair, first, last) for pair in still])
     windows = tuple(cut(history, returns.days[0], returns.days[-1] + np.timedelta64(1, "D")) for history in histories)
+    shifted = shift_faults(windows)
+    if shifted:
+        raise InputError(shifted)
     if model in BAR_MODELS:
         estimate, standard_errors, own_remarks = estimate_bars(windows, model)
+    elif model == "merton":
+        estimate, standard_errors, own_remarks = estimate_merton(windows)
+    elif model == "regimes":
+        estimate, standard_errors, own_remarks = estimate_regimes(returns.values)
     else:
         estimate = _estimate(returns.values, model)
         standard_errors, left_out = _jackknife(histories, returns.values, model, estimate)
@@ -153,12 +167,21 @@ def calibrate(
     )
 
 
+def _fewest_days(model: str, assets: int) -> int:
+    """Days with a return of every asset, below which the joint likelihood says nothing."""
+    return 10 * (assets + 2) if model == "regimes" else assets + 2
+
+
 def _estimate(returns: NDArray[np.float64], model: str) -> Estimate:
     volatilities = np.nanstd(returns, axis=0, ddof=1) * np.sqrt(DAYS_A_YEAR)
-    raw = rank_correlation(returns) if model == "student_t" else pearson_correlation(returns)
+    raw = rank_correlation(returns) if model in _RANKED else pearson_correlation(returns)
     correlation, repair = nearest_correlation(raw, floor=_FLOOR_PER_ASSET * returns.shape[1])
     parameters = {"degrees_of_freedom": fit_degrees_of_freedom(returns, correlation)} if model == "student_t" else {}
-    return Estimate(volatilities, correlation, parameters, repair)
+    by_asset = {}
+    if model == "copula_t":
+        alone = [fit_degrees_of_freedom(column[:, None], np.eye(1)) for column in returns.T]
+        by_asset["tail_degrees_of_freedom"] = np.array(alone)
+    return Estimate(volatilities, correlation, parameters, repair, by_asset)
 
 
 def _still_pairs(returns: NDArray[np.float64], model: str) -> list[tuple[int, int | None]]:
@@ -181,7 +204,7 @@ def _still_pairs(returns: NDArray[np.float64], model: str) -> list[tuple[int, in
             if other != asset and _is_still(returns[present[:, asset] & present[:, other], asset])
         ]
         still += alone or others
-        if model == "student_t" and not alone and not others and _is_still(returns[complete, asset]):
+        if model in ("student_t", "regimes") and not alone and not others and _is_still(returns[complete, asset]):
             still.append((asset, None))
     return still
 
@@ -223,6 +246,9 @@ def _jackknife(
             for name in estimate.parameters
         },
         repair=estimate.repair,
+        by_asset={
+            name: cluster_error([replicate.by_asset[name] for replicate in replicates]) for name in estimate.by_asset
+        },
     )
     return errors, [pairs for pairs in still if pairs]
 
@@ -281,10 +307,11 @@ def _remarks(
             f"{estimate.repair.smallest_eigenvalue:.5f}); the nearest matrix that does is "
             f"{estimate.repair.distance:.5f} away (Frobenius norm)."
         )
-    degrees = estimate.parameters.get("degrees_of_freedom")
-    if degrees is not None and degrees > 0.99 * DEGREES_OF_FREEDOM[1]:
+    joint = estimate.parameters.get("degrees_of_freedom")
+    degrees = [*([] if joint is None else [joint]), *estimate.by_asset.get("tail_degrees_of_freedom", ())]
+    if any(one > 0.99 * DEGREES_OF_FREEDOM[1] for one in degrees):
         remarks.append("Returns show no fat tails: the degrees of freedom are at the upper end of their range.")
-    if degrees is not None and degrees < 1.01 * DEGREES_OF_FREEDOM[0]:
+    if any(one < 1.01 * DEGREES_OF_FREEDOM[0] for one in degrees):
         remarks.append(
             "The degrees of freedom are at the lower end of their range: look for bad prices in the histories."
         )

@@ -37,6 +37,10 @@ _METHODS = {
         "degrees of freedom: joint maximum likelihood of the multivariate Student-t of daily log returns, all assets "
         "sharing one mixing variance, volatilities and correlations held"
     ),
+    "copula_t": (
+        "correlations: sin(pi tau / 2) of Kendall's tau of daily log returns, pair by pair; degrees of freedom of each "
+        "asset: maximum likelihood of the Student-t of its daily log returns, volatility held"
+    ),
     "garch": (
         f"{_WEIGHTS}; start_volatility: of the bar after the last; correlations: sin(pi tau / 2) of Kendall's tau of "
         "returns over their conditional deviations, pair by pair, standard errors by 40 sections; degrees of freedom: "
@@ -49,6 +53,22 @@ _METHODS = {
     ),
     "filtered_history": f"{_WEIGHTS}; {_ROWS}",
     "bootstrap": f"standard errors of volatilities: jackknife over 40 blocks of consecutive bars; {_ROWS}",
+}
+
+# Models whose volatilities are not those of the sample.
+_WHOLE_METHODS = {
+    "merton": (
+        "log returns of bars; diffusion: bipower variation of the week around each bar, without bars beyond four of "
+        "its deviations, times a factor by asset; jumps: common or of one asset, at most one a bar, every figure from "
+        "its moment equation weighted by the probability of the kind in each bar, iterated until it rests; "
+        "volatilities and correlations are those of the diffusion; standard errors: jackknife over 20 "
+        "blocks of consecutive bars"
+    ),
+    "regimes": (
+        "two hidden states of daily log returns of all assets, normal with free covariances, by expectation and "
+        "maximization, means held at the sample's; volatilities and correlations are those of calm, stress_correlation "
+        "least squares over the pairs; standard errors: jackknife over 40 blocks of consecutive days"
+    ),
 }
 
 
@@ -290,6 +310,12 @@ def _method(calibration: Calibration) -> str:
             f"of the bars in a year; {_METHODS[calibration.model]}; repair: nearest correlation matrix in the "
             "Frobenius norm (Higham 2002); drifts: set to 0, not estimated; no return is taken across a missing bar, "
             "and no bar is filled in"
+        )
+    if calibration.model in _WHOLE_METHODS:
+        return (
+            f"{_WHOLE_METHODS[calibration.model]}; repair: nearest correlation matrix in the Frobenius norm "
+            "(Higham 2002); drifts: set to 0, not estimated; no return is taken across a missing bar, and no bar is "
+            "filled in"
         )
     return (
         "volatilities: sample standard deviation of log returns of UTC days, times sqrt(365), since the day is the "
