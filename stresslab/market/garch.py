@@ -1,4 +1,4 @@
-"""GJR-GARCH(1,1) with Student-t innovations and constant correlation (METHODS M37, M41).
+"""GJR-GARCH(1,1) with Student-t innovations, and constant or dynamic correlation (METHODS M37, M40, M41).
 
 The variance of each asset is constant within a bar and follows the shock of the bar before it. A step divides the bar
 or is one. Innovations of a bar are multivariate Student-t: one draw ``W = (nu - 2) / chi2(nu)`` a bar for all assets.
@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from stresslab.documents.durations import minutes_of
 from stresslab.documents.fields import Duration, refuse
+from stresslab.market.dynamic_correlation import DynamicCorrelation, dynamic_correlation
 from stresslab.market.heston import StartVolatility
 from stresslab.market.parameters import Between, ByAsset, by_asset, leaf
 from stresslab.market.process import MarketStep, Noise, asset_streams, correlation_factor
@@ -54,6 +55,15 @@ def check_stationary(beta: ByAsset, info: ValidationInfo) -> ByAsset:
     return beta
 
 
+def check_correlation_stationary(beta: float, info: ValidationInfo) -> float:
+    """Refuse weights under which the correlation has no long-run mean; stands at the last of them."""
+    total = info.data.get("correlation_alpha", 0.0) + beta
+    if total >= 1.0:
+        problem = f"correlation_alpha + correlation_beta is {total:g}, so the correlation has no long-run mean"
+        refuse(problem, "lower them to a sum below 1")
+    return beta
+
+
 class Parameters(BaseModel):
     """How a variance follows shocks; its long-run mean is the square of the market's volatility."""
 
@@ -76,8 +86,29 @@ class Parameters(BaseModel):
         ),
     ]
     start_volatility: StartVolatility = None
+    correlation_alpha: Annotated[
+        float,
+        Field(
+            ge=0.0,
+            le=1.0,
+            allow_inf_nan=False,
+            description="Weight of the last bar's products of shocks in the correlation; 0: it is constant.",
+            examples=[0.02],
+        ),
+    ] = 0.0
+    correlation_beta: Annotated[
+        float,
+        Field(
+            ge=0.0,
+            le=1.0,
+            allow_inf_nan=False,
+            description="Weight of the last correlation; counts only with a correlation_alpha.",
+            examples=[0.96],
+        ),
+    ] = 0.0
 
     _is_stationary = field_validator("beta")(check_stationary)
+    _is_correlation_stationary = field_validator("correlation_beta")(check_correlation_stationary)
 
 
 def step_fault(parameters: Mapping[str, Any], step: float) -> str | None:
@@ -153,11 +184,15 @@ class Garch(NamedTuple):
 
     def step(self, state: State, noise: Noise, dt: Array) -> tuple[State, MarketStep]:
         """Advance the log prices by ``dt`` years, and at a bar's end the variances."""
+        return self.advance(state, noise, dt, self.factor @ noise.normal)
+
+    def advance(self, state: State, noise: Noise, dt: Array, correlated: Array) -> tuple[State, MarketStep]:
+        """Advance as `step` does, with standard normals that are correlated already, [asset, path]."""
         import jax.numpy as jnp
 
         score, ends = noise.shared
         deviation = jnp.sqrt(state.variance * dt) * scale_at(self.log_scale, score)
-        move = deviation * (self.factor @ noise.normal)
+        move = deviation * correlated
         log_price = state.log_price + (self.mean * dt + move)
         shock = state.shock + move
         weight = self.alpha + jnp.where(shock < 0.0, self.gamma, 0.0)
@@ -170,8 +205,8 @@ class Garch(NamedTuple):
         return state.log_price
 
 
-def build(specification: MarketSpecification, step: float) -> Garch:
-    """Parameters as arrays.
+def build(specification: MarketSpecification, step: float) -> Garch | DynamicCorrelation:
+    """Parameters as arrays; without a ``correlation_alpha``, or for one asset, the correlation is constant.
 
     Parameters
     ----------
@@ -184,7 +219,7 @@ def build(specification: MarketSpecification, step: float) -> Garch:
     alpha, gamma, beta = (by_asset(specification, key) for key in ("alpha", "gamma", "beta"))
     starts = specification.extra["start_volatility"] is not None
     bar = minutes_of(specification.extra["bar"]) / 1440.0
-    return Garch(
+    constant = Garch(
         mean=leaf(specification.drifts[:, None] - 0.5 * long_run),
         omega=leaf((1.0 - alpha - 0.5 * gamma - beta) * long_run),
         alpha=leaf(alpha),
@@ -196,3 +231,7 @@ def build(specification: MarketSpecification, step: float) -> Garch:
         bar_years=leaf(bar / 365.0),
         steps_per_bar=np.uint32(round(bar / step)),  # type: ignore[arg-type]
     )
+    weight, memory = (specification.extra[key] for key in ("correlation_alpha", "correlation_beta"))
+    if weight == 0.0 or len(specification.assets) == 1:
+        return constant
+    return dynamic_correlation(constant, specification.correlation, weight, memory)

@@ -15,6 +15,7 @@ from stresslab.documents.reading import check_table, check_values, is_table, key
 from stresslab.market.bar_rows import BarRows
 from stresslab.market.calibration_file import Calibration, calibration_from, open_calibration
 from stresslab.market.correlation import Correlation, read_correlation
+from stresslab.market.dynamic_correlation import MOST_ASSETS
 from stresslab.market.models import MODELS
 from stresslab.market.price_paths import PricePaths
 from stresslab.market.specification import MarketSpecification
@@ -207,6 +208,7 @@ def complete_market(
             problem = f"the book holds nothing on {shown(asset)}, so these figures are not used"
             findings.notice(draft.document, draft.asset_at(asset), problem, f"did you mean {shown(meant)}?")
     _check_tables_by_asset(draft, assets, findings)
+    _check_dynamic_correlation(draft, assets, findings)
     history = None if "histories" not in (draft.parameters or {}) else _history(draft, assets, findings)
     volatilities: list[float | None]
     if history is not None:
@@ -301,6 +303,19 @@ def _check_tables_by_asset(draft: MarketDraft, assets: Sequence[str], findings: 
             problem = f"`{key}` lacks {listed}, which the book needs"
             remedy = "add its file" if key == "histories" else "add it to the table, or write one number for all assets"
             findings.fault(draft.document, at, problem, remedy)
+
+
+def _check_dynamic_correlation(draft: MarketDraft, assets: Sequence[str], findings: Findings) -> None:
+    """A correlation that follows the shocks is factored path by path, for so many assets and no more."""
+    if not (draft.parameters or {}).get("correlation_alpha") or len(assets) <= MOST_ASSETS:
+        return
+    at = (*draft.at, key_meant(draft.document.at(draft.at), "correlation_alpha", _known(draft.model)))
+    problem = (
+        f"a correlation that follows the shocks takes at most {MOST_ASSETS} assets, and the book has {len(assets)}"
+    )
+    findings.fault(
+        draft.document, at, problem, "remove the key, so that the correlation is constant, or split the book"
+    )
 
 
 def _volatility(draft: MarketDraft, asset: str, findings: Findings) -> float | None:

@@ -108,6 +108,8 @@ CONTRACTS = {
             "beta": 0.85,
             "degrees_of_freedom": 5.0,
             "start_volatility": {"BTC": 1.2, "ETH": 0.3},
+            "correlation_alpha": 0.1,
+            "correlation_beta": 0.8,
         },
         HOUR,
         None,
@@ -121,6 +123,14 @@ CONTRACTS = {
             (
                 "alpha = { BTC = 0.1, ETH = 0.02 }\nbeta = 0.95\ndegrees_of_freedom = 4",
                 "alpha + gamma / 2 + beta of BTC is 1.05",
+            ),
+            (
+                "alpha = 0.1\nbeta = 0.8\ndegrees_of_freedom = 4\ncorrelation_alpha = 0.1\ncorrelation_beta = 0.9",
+                "correlation_alpha + correlation_beta is 1",
+            ),
+            (
+                "correlation_alpha = -0.1\nalpha = 0.1\nbeta = 0.8\ndegrees_of_freedom = 4",
+                "`correlation_alpha` is -0.1",
             ),
             ('bar = "90m"\nalpha = 0.1\nbeta = 0.8\ndegrees_of_freedom = 4', "the step must divide the bar of 90m"),
         ),

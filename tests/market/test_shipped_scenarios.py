@@ -36,9 +36,9 @@ def test_every_family_has_a_scenario():
     }
 
 
-@pytest.mark.parametrize("model", BY_MODEL)
-def test_a_ready_scenario_runs(model):
-    scenario = sl.read_scenario(SCENARIOS / f"{BY_MODEL[model]}.toml", paths=1024)
+@pytest.mark.parametrize(("model", "name"), [*BY_MODEL.items(), ("garch", "dynamic_correlation")])
+def test_a_ready_scenario_runs(model, name):
+    scenario = sl.read_scenario(SCENARIOS / f"{name}.toml", paths=1024)
     assert scenario.market.model == model
     outcomes = simulate(scenario)
     assert not outcomes.failed.any()

@@ -1,6 +1,6 @@
 """Price processes in plain NumPy and double precision, one asset and one path at a time, given the kernel's noise.
 
-Written from METHODS M36, M37 and M41 to M47, not from the kernel: a factor is NumPy's own, a chi-squared quantile is
+Written from METHODS M36, M37 and M40 to M47, not from the kernel: a factor is NumPy's own, a chi-squared quantile is
 SciPy's, and states are kept in plain lists.
 """
 
@@ -33,6 +33,7 @@ class Twin:
         start = self.own("start_volatility") if self.extra.get("start_volatility") is not None else None
         self.variance = [float(v) ** 2 for v in (specification.volatilities if start is None else start)]
         self.shock = [0.0 for _ in self.assets]
+        self.covariance = np.array(specification.correlation, np.float64)
         self.stress = None
 
     def own(self, key):
@@ -128,12 +129,21 @@ class Twin:
     def garch(self, noise):
         nu, score = self.extra["degrees_of_freedom"], float(noise.shared[0])
         mean, _, shock = self.brownian(noise)
+        a, b = self.extra["correlation_alpha"], self.extra["correlation_beta"]
+        if a > 0.0:
+            unit = np.sqrt(np.diag(self.covariance))
+            shock = list(np.linalg.cholesky(self.covariance / np.outer(unit, unit)) @ np.float64(noise.normal))
         deviation = [math.sqrt(self.variance[i] * self.dt) * mixing(nu, score) for i in self.assets]
         bar = minutes_of(self.extra["bar"]) / 1440.0
         bar_ends = (self.index + 1) % round(bar / self.step) == 0
         alpha, gamma, beta = (self.own(key) for key in ("alpha", "gamma", "beta"))
         for i in self.assets:
             self.shock[i] += deviation[i] * shock[i]
+        if bar_ends:
+            e = [self.shock[i] / math.sqrt(self.variance[i] * bar / 365.0) for i in self.assets]
+            long_run = (1.0 - a - b) * self.market.correlation
+            self.covariance = long_run + a * np.outer(e, e) + b * self.covariance
+        for i in self.assets:
             if bar_ends:
                 omega = (1.0 - alpha[i] - 0.5 * gamma[i] - beta[i]) * float(self.market.volatilities[i]) ** 2
                 weight = alpha[i] + (gamma[i] if self.shock[i] < 0.0 else 0.0)
