@@ -43,6 +43,7 @@ def empty_outcomes(simulation: Simulation, paths: int) -> Outcomes:
     scenario, acting, accounts = simulation.scenario, simulation.acting, simulation.accounts
     configuration_stakes, stake_pools = _stakes(simulation.problem, accounts, acting)
     pools, stakes = max(stake_pools) + 1, len(stake_pools)
+    liquidation_step = np.empty((stakes, paths), np.int32)
     return Outcomes(
         problem=simulation.problem,
         configuration_stakes=configuration_stakes,
@@ -52,10 +53,11 @@ def empty_outcomes(simulation: Simulation, paths: int) -> Outcomes:
         step=scenario.step,
         snapshots=simulation.snapshots,
         required_collateral=np.empty((pools, paths), np.float32),
-        liquidation_step=np.empty((stakes, paths), np.int32),
+        liquidation_step=liquidation_step,
         profit=np.empty((stakes, paths), np.float32),
         insurance_draw=np.empty((stakes, paths), np.float32),
-        closed_step=np.empty((stakes, paths), np.int32),
+        # Where the account engine takes nothing, the step that liquidates a pool closes it.
+        closed_step=liquidation_step if accounts is None else np.empty_like(liquidation_step),
         ledger=np.empty((len(acting), len(LINES), paths), np.float32),
         ledger_drift=np.empty((len(acting), paths), np.float32),
         cash_used=np.empty((len(acting), paths), np.float32),
