@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import pickle
+import signal
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -114,6 +115,7 @@ def _client(address: str | None, workers: int | None, held: ExitStack) -> Iterat
             threads_per_worker=1,
             dashboard_address="127.0.0.1:0",
             env={"NPROC": "1"},
+            preload=[__name__],
             silence_logs=logging.ERROR,
         )
         held.enter_context(cluster)
@@ -163,6 +165,11 @@ def _result(run: range, task: Any) -> tuple[Stretch, float]:
 
 
 # What runs on a worker.
+
+
+def dask_setup(worker: object) -> None:
+    """Leave Ctrl-C to the client, which then ends the workers of its own cluster; Dask calls this by its name."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _facts_of_worker() -> dict[str, str]:
