@@ -26,6 +26,9 @@ if TYPE_CHECKING:
         liquidation_price_of_held_requirement as liquidation_price_of_held_requirement,
     )
     from stresslab.market.crash_table import shipped_crashes as shipped_crashes
+    from stresslab.measures.precision import Precision as Precision
+    from stresslab.measures.precision import PrecisionError as PrecisionError
+    from stresslab.measures.precision import read_precision as read_precision
     from stresslab.replaying import replay as replay
     from stresslab.replaying import replay_to_folder as replay_to_folder
     from stresslab.results.output_folder import OutputFolderError as OutputFolderError
@@ -38,6 +41,9 @@ if TYPE_CHECKING:
     from stresslab.scenario.model_choice import read_scenarios as read_scenarios
     from stresslab.scenario.reading import read_scenario as read_scenario
     from stresslab.scenario.validation import validate_files as validate_files
+    from stresslab.simulation.checkpoint import CheckpointError as CheckpointError
+    from stresslab.simulation.executors import ClusterError as ClusterError
+    from stresslab.simulation.executors import executor_named as executor_named
     from stresslab.venues.contracts import average_entry_price as average_entry_price
     from stresslab.venues.contracts import unrealized_pnl as unrealized_pnl
     from stresslab.venues.reading import read_pack as read_pack
@@ -53,9 +59,13 @@ __version__ = "0.1.0"
 
 _HOMES = MappingProxyType(
     {
+        "CheckpointError": "stresslab.simulation.checkpoint",
+        "ClusterError": "stresslab.simulation.executors",
         "InputError": "stresslab.documents.faults",
         "MarginRules": "stresslab.venues.rules.margin_rules",
         "OutputFolderError": "stresslab.results.output_folder",
+        "Precision": "stresslab.measures.precision",
+        "PrecisionError": "stresslab.measures.precision",
         "ResultsError": "stresslab.results.saving",
         "TierTable": "stresslab.venues.tiers",
         "average_entry_price": "stresslab.venues.contracts",
@@ -63,6 +73,7 @@ _HOMES = MappingProxyType(
         "bankruptcy_price": "stresslab.margin.rule_prices",
         "calibrate_files": "stresslab.calibration.files",
         "calibrate_funding_files": "stresslab.calibration.funding_files",
+        "executor_named": "stresslab.simulation.executors",
         "explain": "stresslab.margin.explanation",
         "funding_payment": "stresslab.venues.rules.funding",
         "funding_rate": "stresslab.venues.rules.funding",
@@ -75,6 +86,7 @@ _HOMES = MappingProxyType(
         "multi_asset_account": "stresslab.margin.collateral",
         "read_book": "stresslab.book.reading",
         "read_pack": "stresslab.venues.reading",
+        "read_precision": "stresslab.measures.precision",
         "read_scenario": "stresslab.scenario.reading",
         "read_scenarios": "stresslab.scenario.model_choice",
         "replay": "stresslab.replaying",
@@ -92,9 +104,13 @@ _HOMES = MappingProxyType(
 )
 
 __all__ = [
+    "CheckpointError",
+    "ClusterError",
     "InputError",
     "MarginRules",
     "OutputFolderError",
+    "Precision",
+    "PrecisionError",
     "ResultsError",
     "TierTable",
     "average_entry_price",
@@ -102,6 +118,7 @@ __all__ = [
     "bankruptcy_price",
     "calibrate_files",
     "calibrate_funding_files",
+    "executor_named",
     "explain",
     "funding_payment",
     "funding_rate",
@@ -114,6 +131,7 @@ __all__ = [
     "multi_asset_account",
     "read_book",
     "read_pack",
+    "read_precision",
     "read_scenario",
     "read_scenarios",
     "replay",

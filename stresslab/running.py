@@ -6,19 +6,25 @@ import datetime as dt
 import hashlib
 import json
 import logging
+import math
 import platform
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stresslab.documents.faults import Notice
+from stresslab.measures.precision import Precision
 from stresslab.results import saving
 from stresslab.results.dataset import assemble
 from stresslab.results.models import across_models, headline_table
 from stresslab.results.output_folder import OutputFolderError, output_folder, write_manifest
 from stresslab.results.tables import write_tables
 from stresslab.scenario.scenario import Scenario
+from stresslab.simulation.checkpoint import CheckpointError
 from stresslab.simulation.estimate import check_memory
+from stresslab.simulation.executors import Executor
 from stresslab.simulation.run import simulate
 
 if TYPE_CHECKING:
@@ -31,7 +37,15 @@ logger = logging.getLogger(__name__)
 Progress = Callable[[int], None]
 
 
-def run(scenario: Scenario, *, threads: int | None = None, progress: Progress | None = None) -> xr.Dataset:
+def run(
+    scenario: Scenario,
+    *,
+    threads: int | None = None,
+    executor: Executor | None = None,
+    checkpoint: str | Path | None = None,
+    until: Precision | None = None,
+    progress: Progress | None = None,
+) -> xr.Dataset:
     """Simulate a scenario and evaluate it.
 
     Parameters
@@ -40,6 +54,14 @@ def run(scenario: Scenario, *, threads: int | None = None, progress: Progress | 
         From `stresslab.read_scenario`.
     threads : int, optional
         Blocks of paths in flight, at least 1; by default one a core. The numbers do not depend on it.
+    executor : Executor, optional
+        Who simulates, instead of threads of this process: see `stresslab.simulation.executors`. Nor on this.
+    checkpoint : path, optional
+        Folder in which finished runs of blocks are kept; where the same run was stopped, it goes on from there and ends
+        with the same numbers.
+    until : Precision, optional
+        From `stresslab.read_precision`: simulate until this is reached, the scenario's number of paths at most. The
+        attribute ``until`` of the results says how it ended.
     progress : callable, optional
         Called with the number of paths done.
 
@@ -54,9 +76,12 @@ def run(scenario: Scenario, *, threads: int | None = None, progress: Progress | 
         If the machine cannot hold so many paths; nothing is simulated then.
     ValueError
         If the number of threads is below 1.
+    CheckpointError
+        If the checkpoint belongs to another run, is in use or cannot be written.
     """
     check_memory(scenario)
-    return assemble(scenario, simulate(scenario, threads=threads, progress=progress))
+    scenario, outcomes, attributes = _simulated(scenario, threads, executor, checkpoint, until, progress)
+    return assemble(scenario, outcomes).assign_attrs(attributes)
 
 
 def run_to_folder(
@@ -67,6 +92,9 @@ def run_to_folder(
     threads: int | None = None,
     keep_outcomes: bool = False,
     replays: xr.Dataset | None = None,
+    executor: Executor | None = None,
+    checkpoint: str | Path | None = None,
+    until: Precision | None = None,
     progress: Progress | None = None,
 ) -> tuple[xr.Dataset, dict[str, float]]:
     """Run a scenario and leave ``results.nc``, ``report.pdf``, ``tables/*.csv`` and ``manifest.json`` in a folder.
@@ -79,7 +107,7 @@ def run_to_folder(
         The folder. It is made new, or replaced where it holds a former run; it appears whole at the end or not at all.
     form : {"standard", "short"}
         Which pages the report has.
-    threads, progress
+    threads, executor, checkpoint, until, progress
         As in `run`.
     keep_outcomes : bool
         Also save what became of every path, as ``outcomes.nc``.
@@ -99,16 +127,17 @@ def run_to_folder(
         If the machine cannot hold so many paths; nothing is simulated then.
     ValueError
         If the number of threads is below 1.
+    CheckpointError
+        If the checkpoint belongs to another run, is in use, cannot be written, or lies in the folder.
     """
-    if not str(out):
-        raise OutputFolderError("its name is empty; name a folder, or . for this one")
+    _check_places(out, checkpoint)
     check_memory(scenario)
     with output_folder(Path(out)) as folder:
         clock = _Clock()
-        outcomes = simulate(scenario, threads=threads, progress=progress)
+        scenario, outcomes, attributes = _simulated(scenario, threads, executor, checkpoint, until, progress)
         clock.lap("simulation")
         clock.split("simulation", "compilation", outcomes.compile_seconds)
-        results = assemble(scenario, outcomes)
+        results = assemble(scenario, outcomes).assign_attrs(attributes)
         saving.save(results, folder / "results.nc")
         write_tables(results, folder / "tables")
         if keep_outcomes:
@@ -134,6 +163,9 @@ def run_models_to_folder(
     threads: int | None = None,
     keep_outcomes: bool = False,
     replays: xr.Dataset | None = None,
+    executor: Executor | None = None,
+    checkpoint: str | Path | None = None,
+    until: Precision | None = None,
     progress: Progress | None = None,
 ) -> tuple[xr.Dataset, dict[str, float]]:
     """Run a scenario under several market models, and put the results side by side.
@@ -146,10 +178,12 @@ def run_models_to_folder(
         The folder: what `run_to_folder` writes stands in one folder a model, and beside them ``models.nc``,
         ``models.csv``, ``models.svg``, and ``report.pdf``: the report of the first, the stated choice, with a page on
         all. It appears whole at the end or not at all.
-    form, threads, keep_outcomes
+    form, threads, keep_outcomes, executor, until
         As in `run_to_folder`.
     replays : xarray.Dataset, optional
         As in `run_to_folder`; a replay draws nothing, so it is saved once, beside the folders of the models.
+    checkpoint : path, optional
+        As in `run_to_folder`; each model has a folder of its own in it.
     progress : callable, optional
         Called with the number of paths done, over all models.
 
@@ -160,11 +194,10 @@ def run_models_to_folder(
 
     Raises
     ------
-    OutputFolderError, MemoryError, ValueError
+    OutputFolderError, MemoryError, ValueError, CheckpointError
         As `run_to_folder`.
     """
-    if not str(out):
-        raise OutputFolderError("its name is empty; name a folder, or . for this one")
+    _check_places(out, checkpoint)
     results: dict[str, xr.Dataset] = {}
     seconds: dict[str, float] = {}
     done = 0
@@ -177,6 +210,9 @@ def run_models_to_folder(
                 form=form,
                 threads=threads,
                 keep_outcomes=keep_outcomes,
+                executor=executor,
+                checkpoint=None if checkpoint is None else Path(checkpoint) / name,
+                until=until,
                 progress=None if progress is None else lambda count, before=before: progress(before + count),  # type: ignore[misc]
             )
             done += scenario.paths
@@ -199,6 +235,66 @@ def run_models_to_folder(
         hashes = {name: each.attrs["scenario_hash"] for name, each in results.items()}
         write_manifest(folder, {"title": scenarios[0].name, "models": list(results), "scenario_hashes": hashes})
     return joined, seconds
+
+
+def _simulated(
+    scenario: Scenario,
+    threads: int | None,
+    executor: Executor | None,
+    checkpoint: str | Path | None,
+    until: Precision | None,
+    progress: Progress | None,
+) -> tuple[Scenario, Outcomes, dict[str, str]]:
+    """The outcomes, the scenario with as many paths, and how a run until a precision ended."""
+    looks = 0
+
+    def enough(outcomes: Outcomes) -> bool:
+        nonlocal looks
+        assert until is not None
+        looks += 1
+        logger.info("look %d: %d paths, %.2f %%", looks, outcomes.failed.size, 100 * until.achieved(outcomes))
+        return until.reached(outcomes)
+
+    outcomes = simulate(
+        scenario,
+        threads=threads,
+        executor=executor,
+        checkpoint=checkpoint,
+        enough=None if until is None else enough,
+        progress=progress,
+    )
+    if until is None:
+        return scenario, outcomes, {}
+    achieved, reached = until.achieved(outcomes), until.reached(outcomes)
+    ending = {
+        "probability": until.described,
+        "relative_half_width": until.half_width,
+        "reached": reached,
+        "achieved": achieved if math.isfinite(achieved) else None,
+        "looks": looks,
+        "most_paths": scenario.paths,
+    }
+    paths = outcomes.failed.size
+    notice = Notice(
+        *("", 0, 0),
+        f"The number of paths was decided by the run: {paths:,} at look {looks}, where the 95 % interval of "
+        f"{until.described} was {'' if reached else 'not '}within {until.half_width:.3g} of it",
+        "intervals are those of a fixed number of paths and cover up to a point less where the run stops by them",
+    )
+    answered = replace(scenario, paths=paths, notices=(*scenario.notices, notice))
+    return answered, outcomes, {"until": json.dumps(ending, sort_keys=True)}
+
+
+def _check_places(out: str | Path, checkpoint: str | Path | None) -> None:
+    if not str(out):
+        raise OutputFolderError("its name is empty; name a folder, or . for this one")
+    if checkpoint is None:
+        return
+    if not str(checkpoint):
+        raise CheckpointError("its name is empty; name a folder")
+    place = Path(out).resolve()
+    if place in (Path(checkpoint).resolve(), *Path(checkpoint).resolve().parents):
+        raise CheckpointError(f"{checkpoint} lies in the folder for the results, which is replaced; choose another")
 
 
 class _Clock:
@@ -231,6 +327,7 @@ def _manifest(
         "inputs": {role: hashlib.sha256(text.encode()).hexdigest() for role, text in scenario.documents.items()},
         "seed": scenario.seed,
         "paths": scenario.paths,
+        **({"until": json.loads(results.attrs["until"])} if "until" in results.attrs else {}),
         "failed_paths": int(outcomes.failed.sum()),
         "block_width": outcomes.block_width,
         "form": form,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
     import xarray as xr
 
+    from stresslab.measures.precision import Precision
     from stresslab.scenario.scenario import Scenario
 
 
@@ -24,8 +26,24 @@ if TYPE_CHECKING:
     show_default=True,
     help="Which pages the report has.",
 )
-@click.option("--threads", type=click.IntRange(1, 1024), metavar="N", help="Blocks in flight; by default one a core.")
+@click.option(
+    "--threads", type=click.IntRange(1, 1024), metavar="N", help="Threads or local workers; by default one a core."
+)
+@click.option(
+    "--executor",
+    default="threads",
+    show_default=True,
+    metavar="threads|dask|dask:ADDRESS",
+    help="Who simulates: threads of this process, worker processes, or the workers of a Dask cluster.",
+)
 @click.option("--keep-outcomes", is_flag=True, help="Also save what became of every path, as outcomes.nc.")
+@click.option("--checkpoint", metavar="DIR", help="Keep what is finished there; the same command goes on from it.")
+@click.option(
+    "--until",
+    metavar="5%[:NAME]",
+    help="Stop where the 95 % interval of P(any liquidation) is as narrow, relative to it; --paths is the most. "
+    "NAME: a configuration, or CONFIGURATION/POOL.",
+)
 @click.option("--models", metavar="A,B", help="Market models instead of the scenario's; several: a folder for each.")
 @click.option("--replays", is_flag=True, help="Also take the book through the named crashes; a page of the report.")
 @click.option("--dry-run", is_flag=True, help="Print steps, memory and time to expect, and stop.")
@@ -36,7 +54,10 @@ def command(
     seed: int | None,
     form: str,
     threads: int | None,
+    executor: str,
     keep_outcomes: bool,
+    checkpoint: str | None,
+    until: str | None,
     models: str | None,
     replays: bool,
     dry_run: bool,
@@ -50,20 +71,31 @@ def command(
     from stresslab.commands.messages import print_notices
     from stresslab.commands.progress import progress_of_paths
     from stresslab.measures.evaluate import NoValidPathError
+    from stresslab.measures.precision import PrecisionError, read_precision
     from stresslab.results.output_folder import OutputFolderError
     from stresslab.scenario.model_choice import read_scenarios
     from stresslab.scenario.replay import ReplayError
+    from stresslab.simulation.checkpoint import CheckpointError
+    from stresslab.simulation.executors import ClusterError, executor_named
 
     named = None if models is None else [name.strip() for name in models.split(",")]
     questions = read_scenarios(scenario, paths=paths, seed=seed, models=named)
     question = questions[0]
     print_notices(dict.fromkeys(notice for each in questions for notice in each.notices))
+    try:
+        precision = None if until is None else read_precision(until, question.configurations)
+    except PrecisionError as error:
+        raise click.BadParameter(str(error), param_hint="--until") from error
     if dry_run:
         for each in questions:
             if len(questions) > 1:
                 click.echo(each.market.model)
             _print_estimate(each, threads)
         return
+    try:
+        chosen = executor_named(executor, threads)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--executor") from error
     if out is None:
         raise click.UsageError("--out DIR is missing; name the folder for the results")
 
@@ -75,28 +107,29 @@ def command(
                 from stresslab.running import run_models_to_folder, run_to_folder
             replayed = replay(question) if replays else None
             with progress_of_paths(question.paths * len(questions)) as progress:
+                options: dict[str, Any] = {
+                    "form": form,
+                    "executor": chosen,
+                    "keep_outcomes": keep_outcomes,
+                    "checkpoint": checkpoint,
+                    "until": precision,
+                    "replays": replayed,
+                    "progress": progress,
+                }
                 if len(questions) == 1:
-                    results, seconds = run_to_folder(
-                        question,
-                        out,
-                        form=form,
-                        threads=threads,
-                        keep_outcomes=keep_outcomes,
-                        replays=replayed,
-                        progress=progress,
-                    )
+                    results, seconds = run_to_folder(question, out, **options)
                 else:
-                    results, seconds = run_models_to_folder(
-                        questions,
-                        out,
-                        form=form,
-                        threads=threads,
-                        keep_outcomes=keep_outcomes,
-                        replays=replayed,
-                        progress=progress,
-                    )
+                    results, seconds = run_models_to_folder(questions, out, **options)
+    except KeyboardInterrupt:
+        if checkpoint is not None:
+            click.echo(f"what is finished stands in {checkpoint}; the same command goes on from there", err=True)
+        raise
     except OutputFolderError as error:
         raise click.BadParameter(str(error), param_hint="--out") from error
+    except CheckpointError as error:
+        raise click.BadParameter(str(error), param_hint="--checkpoint") from error
+    except ClusterError as error:
+        raise click.BadParameter(str(error), param_hint="--executor") from error
     except ReplayError as error:
         raise click.UsageError(f"--replays: {error}") from error
     except (NoValidPathError, MemoryError) as error:
@@ -105,8 +138,12 @@ def command(
         if len(questions) > 1:
             click.echo(each.market.model)
         _print_headline(results if len(questions) == 1 else results.isel(model=place))
-    times = ", ".join(f"{phase} {taken:.1f} s" for phase, taken in seconds.items())
-    click.echo(f"{question.paths:,} paths of {question.steps:,} steps: {times}")
+    taken = ", ".join(f"{phase} {each:.1f} s" for phase, each in seconds.items())
+    if precision is None:
+        click.echo(f"{question.paths:,} paths of {question.steps:,} steps: {taken}")
+    else:
+        _print_endings(results, precision, [each.market.model for each in questions])
+        click.echo(f"paths of {question.steps:,} steps: {taken}")
     several = len(questions) > 1
     files = ["report.pdf", *(["models.nc", "models.csv", "models.svg"] if several else ["results.nc", "tables"])]
     files += ["replay.nc", "manifest.json"] if replays else ["manifest.json"]
@@ -124,6 +161,22 @@ def _print_estimate(question: Scenario, threads: int | None) -> None:
     click.echo(
         f"time       about {cost.simulation_seconds:.0f} s, and {cost.compile_seconds:.0f} s to compile, measured here"
     )
+
+
+def _print_endings(results: xr.Dataset, precision: Precision, models: list[str]) -> None:
+    """How each run until a precision ended; where several models differ in an attribute, it is text by model."""
+    paths, told = results.attrs["paths"], json.loads(results.attrs["until"])
+    by_model = json.loads(paths) if isinstance(paths, str) else dict.fromkeys(models, int(paths))
+    endings = dict.fromkeys(models, told) if "looks" in told else {name: json.loads(told[name]) for name in models}
+    for model, ending in endings.items():
+        place = f"{model}: " if len(models) > 1 else ""
+        found = "no liquidation seen" if ending["achieved"] is None else f"+-{ending['achieved']:.2%} of it"
+        line = f"{place}{by_model[model]:,} paths, look {ending['looks']}: {ending['probability']} {found}"
+        click.echo(line)
+        if not ending["reached"]:
+            click.echo(
+                f"{place}the precision of {precision.half_width:.3g} was not reached; allow more --paths", err=True
+            )
 
 
 def _print_headline(results: xr.Dataset) -> None:

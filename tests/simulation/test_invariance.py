@@ -262,7 +262,7 @@ def test_a_long_and_its_mirror():
 def compiled_block(question):
     from stresslab.market import noise
     from stresslab.market.models import MODELS
-    from stresslab.simulation.run import snapshot_steps
+    from stresslab.simulation.preparation import snapshot_steps
 
     problem = build_problem(question.book, question.configurations, question.market.assets)
     model = MODELS[question.market.model]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stresslab.simulation.run import snapshot_steps
+from stresslab.simulation.preparation import snapshot_steps
 
 
 @given(steps=st.integers(1, 200_000), per_day=st.sampled_from([1, 3, 24, 288, 1440]))
