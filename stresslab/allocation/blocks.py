@@ -37,8 +37,6 @@ def run_blocks(
     threads : int, optional
         Blocks in flight; by default one a core.
     """
-    import jax
-
     from stresslab.margin.problem import build_problem
     from stresslab.market import noise
     from stresslab.market.models import MODELS, build_process
@@ -54,11 +52,11 @@ def run_blocks(
     steps = np.array([scenario.steps], np.int32)
     grid = block.Grid(np.float32(scenario.step / DAYS_PER_YEAR), steps)  # type: ignore[arg-type]
     program = compiled(
-        lambda: block.simulate_block.lower(problem.layout, parameters, process, streams, grid, np.uint32(0))  # type: ignore[arg-type]
+        lambda: block.simulate_block.lower(problem.layout, parameters, process, streams, grid, np.uint32(0))
     )
 
     def work(first: int) -> None:
-        result = jax.block_until_ready(program(parameters, process, streams, grid, np.uint32(first)))
+        result = program(parameters, process, streams, grid, np.uint32(first))
         take(slice(first, min(first + block.BLOCK_WIDTH, scenario.paths)), problem, result.outcome)
 
     with ThreadPoolExecutor(threads or os.cpu_count() or 1, thread_name_prefix="block") as executor:

@@ -63,7 +63,7 @@ class Bounds:
         floors, room = np.asarray(self.floors), np.asarray(self.room, np.float64)
 
         def above(scale: float) -> NDArray[np.float64]:
-            return np.clip((scale * share - floors) / self.unit, 0.0, room)
+            return np.asarray(np.clip((scale * share - floors) / self.unit, 0.0, room))
 
         low, high = 0.0, 1.0
         while above(high).sum() < min(self.units, room.sum()) - 1e-9 and high < 1e280:

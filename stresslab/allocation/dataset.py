@@ -9,6 +9,7 @@ import xarray as xr
 
 import stresslab
 from stresslab.allocation.checking import MEASURES, measure_of
+from stresslab.allocation.frontier import WAYS
 from stresslab.allocation.losses import liquidation_loss
 from stresslab.allocation.required import liquidation_curve, required_collateral, shadow_price
 from stresslab.allocation.study import Study
@@ -38,9 +39,10 @@ def allocation_dataset(study: Study) -> xr.Dataset:
     Returns
     -------
     xarray.Dataset
-        Along ``position`` the collateral with its floor, P(liquidation) and the shadow prices; along ``target`` the required
-        collateral with its interval, along ``point`` the curve of P(liquidation); along ``configuration`` and ``sample`` every
-        measure with its interval, and on fresh paths the best split less each configuration.
+        Along ``position`` the collateral with its floor, P(liquidation) and the shadow prices; along ``target`` the
+        required collateral with its interval, along ``point`` the curve of P(liquidation); along ``configuration`` and
+        ``sample`` every measure with its interval, and on fresh paths the best split less each configuration. Where
+        asked for: along ``rank`` the best partitions, along ``budget`` and ``way`` the frontier.
     """
     currency = study.sample.scenario.book.currency
     values: dict[str, tuple[tuple[str, ...], Any, dict[str, str]]] = {}
@@ -51,6 +53,9 @@ def allocation_dataset(study: Study) -> xr.Dataset:
 
     _positions(study, put)
     _measures(study, put)
+    coordinates: dict[str, list[Any]] = {}
+    _pooling(study, put, coordinates)
+    _frontier(study, put, coordinates)
     objective, split = study.objective, study.split
     unit = "1" if measure_of(objective).endswith("probability") else "money"
     unit = "money" if objective.name == "target-probability" else unit
@@ -64,6 +69,7 @@ def allocation_dataset(study: Study) -> xr.Dataset:
             "configuration": list(study.names),
             "sample": list(_SAMPLES),
             "target": list(TARGETS),
+            **coordinates,
         },
         attrs={
             "schema": SCHEMA,
@@ -115,7 +121,9 @@ def _positions(study: Study, put: Any) -> None:
     put("curve_collateral", ("position", "point"), points, "money", "collateral of the curve's points")
     put("curve_probability", ("position", "point"), np.array(curve), "1", "probability of liquidation it leaves")
     put("curve_probability_lower", ("position", "point"), np.array([low for low, _ in band]), "1", "band of the curve")
-    put("curve_probability_upper", ("position", "point"), np.array([high for _, high in band]), "1", "band of the curve")
+    put(
+        "curve_probability_upper", ("position", "point"), np.array([high for _, high in band]), "1", "band of the curve"
+    )
     chances = [float((sample.required[p] >= np.float32(split.collateral[p])).mean()) for p in range(count)]
     put("liquidation_probability", along, np.array(chances), "1", "probability of liquidation under the best split")
     for what, unit in (("probability", "per money"), ("loss", "1")):
@@ -143,3 +151,39 @@ def _measures(study: Study, put: Any) -> None:
         for column, end in enumerate(("", "_lower", "_upper")):
             text = "best split less the configuration, paired, on fresh paths"
             put(f"{measure}_difference{end}", ("configuration",), gain[:, column], unit, text)
+
+
+def _pooling(study: Study, put: Any, coordinates: dict[str, list[Any]]) -> None:
+    if study.pooling is None:
+        return
+    ids, ranked = study.sample.ids, study.pooling.ranked
+    coordinates["rank"] = list(range(1, len(ranked) + 1))
+    pools = np.array([[_pool_of(each.partition, place) for place in range(len(ids))] for each in ranked])
+    put("partition", ("rank", "position"), pools, "1", "number of the pool that holds the position, from 1")
+    money = np.array(
+        [[float(each.split.collateral[number - 1]) for number in row] for each, row in zip(ranked, pools, strict=True)]
+    )
+    put("partition_collateral", ("rank", "position"), money, "money", "collateral of that pool")
+    values = np.array([each.split.value for each in ranked])
+    put("partition_value", ("rank",), values, "", "the objective on the paths of the search")
+    put("partitions_examined", (), study.pooling.examined, "1", "partitions that were looked at on the screening paths")
+    put("partitions_complete", (), int(study.pooling.complete), "1", "1 if these are all there are")
+    coordinates["broken_hedge"] = [f"{ids[i]} / {ids[j]}" for i, j in study.pooling.broken_hedges]
+
+
+def _pool_of(partition: tuple[tuple[int, ...], ...], position: int) -> int:
+    return next(number for number, pool in enumerate(partition, start=1) if position in pool)
+
+
+def _frontier(study: Study, put: Any, coordinates: dict[str, list[Any]]) -> None:
+    if study.frontier is None:
+        return
+    coordinates["budget"], coordinates["way"] = list(study.frontier.budgets), list(WAYS)
+    shape = len(study.frontier.budgets), len(WAYS), 3
+    for measure in MEASURES:
+        unit = "1" if measure.endswith("probability") else "money"
+        places = range(len(study.frontier.configurations))
+        table = np.array([study.frontier.fresh.figure(measure, place, study.objective) for place in places])
+        for column, end in enumerate(("", "_lower", "_upper")):
+            text = _DESCRIPTIONS[measure] + ", on fresh paths" + (", end of its 95 % interval" if end else "")
+            put(f"frontier_{measure}{end}", ("budget", "way"), table.reshape(shape)[..., column], unit, text)

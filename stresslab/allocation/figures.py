@@ -14,6 +14,11 @@ from stresslab.report.style import INK, MUTED, Look, style
 
 _PANELS = 16
 _COLUMNS = 4
+_WAYS = {
+    "isolated": Look("#0060a8", "o", "-"),
+    "crossed": Look("#d1480e", "s", "--"),
+    "best mix": Look("#00835a", "^", "-."),
+}
 _SAMPLES = {"in sample": Look("#d1480e", "s", "--"), "fresh": Look("#0060a8", "o", "-")}
 
 
@@ -83,4 +88,35 @@ def figure_comparison(results: xr.Dataset) -> Figure:
             axes.grid(visible=True, axis="x")
             axes.set_xlabel(title)
         panels[-1].legend(loc="lower right")
+        return figure_of(panels[0])
+
+
+def figure_frontier(results: xr.Dataset) -> Figure:
+    """Total collateral against what it buys on fresh paths, one panel a measure, one line a way to margin."""
+    titles = {
+        "any_liquidation_probability": "P(any liquidation), %",
+        "expected_liquidation_loss": f"liquidation loss, {results.attrs['currency']}",
+        "expected_shortfall": f"shortfall {float(results.attrs['level']):.1%}, {results.attrs['currency']}",
+    }
+    with style():
+        panels = grid_of_panels(len(titles), 1.0, columns=3, between=0.55)
+        for axes, (measure, title) in zip(panels, titles.items(), strict=True):
+            for way, look in _WAYS.items():
+                at = results.sel(way=way)
+                low, high = (at[f"frontier_{measure}_{end}"].values for end in ("lower", "upper"))
+                axes.fill_between(at.budget.values, low, high, color=look.color, alpha=0.2, linewidth=0)
+                axes.plot(
+                    at.budget.values, at[f"frontier_{measure}"].values, color=look.color, marker=look.marker,
+                    linestyle=look.line, markersize=3.6, label=way,
+                )  # fmt: skip
+            axes.axvline(float(results.attrs["budget"]), color=MUTED, linewidth=0.7)
+            axes.set_ylim(bottom=0.0)
+            axes.xaxis.set_major_locator(MaxNLocator(3))
+            axes.xaxis.set_major_formatter(FuncFormatter(compact_money))
+            percent = measure.endswith("probability")
+            axes.yaxis.set_major_formatter(FuncFormatter(percent_tick if percent else compact_money))
+            axes.grid(visible=True)
+            axes.set_title(title)
+            axes.set_xlabel(f"total collateral, {results.attrs['currency']}")
+        panels[0].legend(loc="upper right")
         return figure_of(panels[0])

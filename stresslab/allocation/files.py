@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import stresslab
 from stresslab.allocation.dataset import allocation_dataset
-from stresslab.allocation.figures import figure_comparison, figure_curves
+from stresslab.allocation.figures import figure_comparison, figure_curves, figure_frontier
 from stresslab.allocation.study import Study
 from stresslab.allocation.summary import allocation_summary
 from stresslab.report.style import svg
@@ -15,13 +16,13 @@ from stresslab.results.saving import save
 from stresslab.results.tables import write_tables
 
 
-def write_study(study: Study, out: str | Path) -> str:
+def write_study(ask: Callable[[], Study], out: str | Path) -> str:
     """Leave ``allocation.nc``, ``summary.txt``, tables, figures and the manifest in a folder.
 
     Parameters
     ----------
-    study : Study
-        A budget, split.
+    ask : callable
+        Makes the study; it is called when the folder is known to be free.
     out : str or pathlib.Path
         The folder. It is made new, or replaced where it holds a former run.
 
@@ -36,14 +37,18 @@ def write_study(study: Study, out: str | Path) -> str:
         Where the folder cannot be written.
     """
     with output_folder(Path(out)) as folder:
+        study = ask()
         results = allocation_dataset(study)
         save(results, folder / "allocation.nc")
         write_tables(results, folder / "tables")
         summary = allocation_summary(study, results)
         (folder / "summary.txt").write_text(summary + "\n", encoding="utf-8")
         (folder / "figures").mkdir()
-        for name, figure in (("curves", figure_curves(results)), ("comparison", figure_comparison(results))):
-            (folder / "figures" / f"{name}.svg").write_text(svg(figure), encoding="utf-8")
+        figures = {"curves": figure_curves, "comparison": figure_comparison}
+        if study.frontier is not None:
+            figures["frontier"] = figure_frontier
+        for name, draw in figures.items():
+            (folder / "figures" / f"{name}.svg").write_text(svg(draw(results)), encoding="utf-8")
         write_manifest(
             folder,
             {

@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from stresslab.allocation.sampling import equity_today
+from stresslab.allocation.sampling import pnl_today
 from stresslab.book.book import Position
 from stresslab.margin.pool_barriers import barrier_distances, closed_at, equity_at
 from stresslab.margin.pool_figures import mark_of, notional_at, requirement_of
@@ -25,7 +25,7 @@ def liquidation_loss(
 
     A pool of one position is settled at its barrier, as the pool engine does where prices do not jump; a gap past the
     barrier takes what is left there too, less than the maintenance margin. Of a pool of several what is left depends on
-    the marks at the crossing; here it is the requirement at today's marks. Rankings use it; results come from the engine.
+    the marks at the crossing; here it is the requirement at today's marks. Rankings use it; results are the engine's.
 
     Parameters
     ----------
@@ -47,8 +47,8 @@ def liquidation_loss(
     amounts = np.linspace(0.0, max(largest, 1e-9), _KNOTS)
     fee, returned = scenario.book.venue.liquidation_fee_rate, scenario.book.venue.remainder == "returned"
     left = _left(positions, fee, float(amounts[-1])) if returned else np.zeros(_KNOTS)
-    value = [equity_today(scenario, members, float(amount)) for amount in amounts]
-    return np.interp(np.asarray(collateral, np.float64), amounts, np.array(value) - left)
+    value = np.maximum(amounts + pnl_today(scenario, members), 0.0)
+    return np.asarray(np.interp(np.asarray(collateral, np.float64), amounts, value - left))
 
 
 @lru_cache(maxsize=4096)

@@ -83,7 +83,7 @@ class Pools:
 
     def liquidated(self, pool: int, collateral: float) -> NDArray[np.bool_]:
         """Whether a pool is liquidated with this collateral, [path]."""
-        return self.required[pool] >= np.float32(collateral)
+        return np.asarray(self.required[pool] >= np.float32(collateral))
 
     def cost(self, pool: int, collateral: Sequence[float] | NDArray[np.float64] | float) -> NDArray[np.float64]:
         """Loss of a liquidated pool at each collateral, money."""

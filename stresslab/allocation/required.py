@@ -103,7 +103,7 @@ def shadow_price(
 ) -> ShadowPrice:
     """Derivatives in collateral by a kernel density of the required collateral.
 
-    The kernel is a parabola of fourth order, ``15/32 (1 - u^2)(3 - 7 u^2)``, whose bias is of fourth order in its width.
+    The kernel ``15/32 (1 - u^2)(3 - 7 u^2)`` is of fourth order: its bias falls with the fourth power of its width.
     The width is that of normal samples at half, so that the bias stays below the noise.
 
     Parameters

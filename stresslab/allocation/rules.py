@@ -26,9 +26,9 @@ def rule_splits(pools: Pools, bounds: Bounds) -> dict[str, Levels]:
     Returns
     -------
     dict of str to numpy.ndarray
-        Units of each position by rule: equal amounts; in proportion to notional at the mark; in proportion to the standard
-        deviation of the position's own profit over the horizon, which is notional times volatility; so that the largest
-        P(liquidation) is least, which makes them equal where no bound holds.
+        Units of each position by rule: equal amounts; in proportion to notional at the mark; in proportion to the
+        standard deviation of the position's own profit over the horizon, which is notional times volatility; so that
+        the largest P(liquidation) is least, which makes them equal where no bound holds.
     """
     positions = pools.sample.scenario.book.positions
     notional = np.array([notional_at(positions[p], mark_of(positions[p])) for (p,) in pools.members])

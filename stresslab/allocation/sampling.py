@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +25,7 @@ Floats = NDArray[np.float32]
 
 # Collateral with which nothing is ever liquidated: no price moves by such a multiple of all that is held.
 _PLENTY = 1000.0
+_POOLS_AT_ONCE = 1024
 
 
 class AllocationError(ValueError):
@@ -65,7 +68,11 @@ class Sample:
 
     def place(self, members: Sequence[int]) -> int:
         """Row of a pool by its positions."""
-        return self.pools.index(tuple(sorted(members)))
+        return self._places[tuple(sorted(members))]
+
+    @cached_property
+    def _places(self) -> dict[tuple[int, ...], int]:
+        return {pool: row for row, pool in enumerate(self.pools)}
 
     def held_by(self, members: Sequence[int]) -> Floats:
         """Change of value of a pool that is never liquidated, [path]."""
@@ -135,15 +142,21 @@ def draw_sample(
     held = np.empty((len(alone), scenario.paths), np.float32)
     failed = np.empty(scenario.paths, np.bool_)
 
+    place_of = {pool: row for row, pool in enumerate(wanted)}
+
     def take(here: slice, problem: Problem, outcome: Outcome) -> None:
-        rows = [problem.pools.index(pool) for pool in wanted]
+        rows = [place_of[pool] for pool in problem.pools]
         stakes = [problem.configuration_stakes[row][0] for row in range(len(alone))]
         width = here.stop - here.start
-        required[:, here] = np.asarray(outcome.required_collateral)[rows, :width]
+        required[rows, here] = np.asarray(outcome.required_collateral)[:, :width]
         held[:, here] = np.asarray(outcome.profit)[stakes, :width]
         failed[here] = np.asarray(outcome.failed)[:width]
 
-    run_blocks(scenario, [Configuration("", (Pool("", pool, plenty),), 0.0) for pool in wanted], take, threads)
+    # Many pools are taken in turns, so that what a block needs stays small.
+    for begin in range(0, len(wanted), _POOLS_AT_ONCE):
+        asked = tuple(dict.fromkeys([*alone, *wanted[begin : begin + _POOLS_AT_ONCE]]))
+        configurations = [Configuration("", (Pool("", pool, plenty),), 0.0) for pool in asked]
+        run_blocks(scenario, configurations, take, threads)
     if failed.all():
         raise NoValidPathError("no path has a finite outcome; the market leads beyond single precision")
     if failed.any():
@@ -168,6 +181,6 @@ def at_horizon(scenario: Scenario, horizon: float) -> Scenario:
     return replace(scenario, horizon=steps * scenario.step, steps=steps)
 
 
-def equity_today(scenario: Scenario, members: Sequence[int], collateral: float) -> float:
-    """What a pool is worth today: collateral and unrealized pnl, at least 0, money."""
-    return max(collateral + sum(pnl_of(scenario.book.positions[index]) for index in members), 0.0)
+def pnl_today(scenario: Scenario, members: Sequence[int]) -> float:
+    """Unrealized pnl of a pool today, signed, money."""
+    return math.fsum(pnl_of(scenario.book.positions[index]) for index in members)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -54,7 +55,7 @@ def shortfall_bound(pools: Pools, bounds: Bounds, level: float, start: Levels) -
     for pool in range(count):
         edges = np.unique(np.linspace(0, bounds.room[pool], _INTERVALS + 1).round().astype(np.int64))
         edges = edges if edges.size > 1 else np.array([0, 0])
-        for low, high in zip(edges[:-1], edges[1:], strict=True):
+        for low, high in itertools.pairwise(edges):
             amounts = bounds.floors[pool] + bounds.unit * np.array([low, high], np.float64)
             cost = np.float32(pools.cost(pool, amounts).min())
             kept = -pools.held[pool]
@@ -78,8 +79,8 @@ def shortfall_bound(pools: Pools, bounds: Bounds, level: float, start: Levels) -
     cost_row = np.concatenate([np.zeros(weights), [1.0], sizes / paths / (1.0 - level)])
     limits = [(0.0, 1.0)] * weights + [(None, None)] + [(0.0, None)] * rows
     solved: Any = linprog(  # type: ignore[call-overload]
-        cost_row, A_ub=vstack([excess, budget], format="csr"), b_ub=upper, A_eq=equal, b_eq=np.ones(count), bounds=limits,
-        method="highs",
+        cost_row, A_ub=vstack([excess, budget], format="csr"), b_ub=upper, A_eq=equal, b_eq=np.ones(count),
+        bounds=limits, method="highs",
     )  # fmt: skip
     if solved.status != 0:
         raise ArithmeticError(f"the linear program of the expected shortfall was not solved: {solved.message}")
@@ -90,7 +91,7 @@ def shortfall_bound(pools: Pools, bounds: Bounds, level: float, start: Levels) -
 
 
 def _groups(losses: NDArray[np.floating], level: float) -> NDArray[np.int64]:
-    """Where groups of paths begin in the order of rising losses, and where the last ends: many in the tail, few below."""
+    """Where groups of paths begin in the order of rising losses, and where the last ends: most in the tail."""
     paths = losses.size
     tail = max(int(paths * (1.0 - level) * 3.0), 1)
     body = np.linspace(0, max(paths - tail, 0), _GROUPS // 4 + 1)

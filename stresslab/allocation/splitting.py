@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -19,6 +21,9 @@ from stresslab.book.wallet import money
 # Starts are improved on so many paths first; the best of them go on with all.
 _SCREENING_PATHS = 16_384
 _FINISHED = 2
+
+# Splits of the lattice, the paths on which they are looked at, and how many of them are improved.
+_LATTICE, _LATTICE_PATHS, _LATTICE_KEPT = 240, 4096, 6
 
 
 @dataclass(frozen=True)
@@ -47,8 +52,8 @@ def best_split(pools: Pools, bounds: Bounds, objective: Objective, starts: Seque
     """Split a budget so that an objective is as low as can be found.
 
     A sum over pools is solved exactly on the grid of units. Elsewhere a local search goes on from several starts: the
-    splits given, those best for the sum of probabilities, for the largest and for the sum of losses, and for the
-    shortfall what a linear program suggests.
+    splits given, those best for the sum of probabilities, for the largest and for the sum of losses, the best of a
+    coarse lattice over all splits, and for the shortfall what a linear program suggests.
 
     Parameters
     ----------
@@ -91,9 +96,27 @@ def best_split(pools: Pools, bounds: Bounds, objective: Objective, starts: Seque
         k = objective.counts
         bound = max((least - (k - 1)) / (count - k + 1), 0.0) if k <= count else 0.0
         bound = max(bound, largest) if k == 1 else bound
+    begun += _lattice(pools, bounds, objective)
     levels = _searched(pools, bounds, objective, begun)
     value = value_of(pools, bounds.collateral(levels), objective)
     return Split(bounds.collateral(levels), value, min(bound, value), value <= bound * (1.0 + 1e-12))
+
+
+def _lattice(pools: Pools, bounds: Bounds, objective: Objective) -> list[Levels]:
+    """The best splits into a few equal parts: where it pays to starve some pools, small moves do not lead there."""
+    count = len(pools.members)
+    parts = 1
+    while math.comb(parts + count, count - 1) <= _LATTICE:
+        parts += 1
+    few = Pools(pools.sample.first(_LATTICE_PATHS), pools.members, pools.largest)
+    found = {}
+    for chosen in itertools.combinations(range(parts + count - 1), count - 1):
+        shares = np.diff([-1, *chosen, parts + count - 1]) - 1
+        levels = bounds.nearest(np.asarray(bounds.floors) + bounds.unit * bounds.units * shares / parts)
+        if tuple(levels) not in found:
+            found[tuple(levels)] = value_of(few, bounds.collateral(levels), objective), levels
+    ordered = sorted(found.values(), key=lambda each: each[0])
+    return [levels for _, levels in ordered[:_LATTICE_KEPT]]
 
 
 def _searched(pools: Pools, bounds: Bounds, objective: Objective, starts: Sequence[Levels]) -> Levels:

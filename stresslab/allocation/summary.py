@@ -7,7 +7,7 @@ import math
 import xarray as xr
 
 from stresslab.allocation.checking import measure_of
-from stresslab.allocation.outcomes import Objective
+from stresslab.allocation.pooling import hedge_pairs
 from stresslab.allocation.study import BEST, BOOKED, Study
 
 _TITLES = {
@@ -17,6 +17,9 @@ _TITLES = {
     "expected_loss": "expected loss",
     "expected_shortfall": "shortfall {level:.1%}",
 }
+
+
+_NAMED = 4
 
 
 def allocation_summary(study: Study, results: xr.Dataset) -> str:
@@ -42,7 +45,7 @@ def allocation_summary(study: Study, results: xr.Dataset) -> str:
         ends = [_shown(float(at[f"{measure}_difference{end}"]), measure) for end in ("", "_lower", "_upper")]
         paired = "" if name == BEST else f"{ends[0]} [{ends[1]}, {ends[2]}]"
         lines.append(f"{name:{width}}  {numbers[0]:>14}  {numbers[1]:>14}  {paired:>34}")
-    return "\n".join([*lines, *_remarks(study)])
+    return "\n".join([*lines, *_pools(study), *_remarks(study)])
 
 
 def _headline(study: Study) -> str:
@@ -55,9 +58,31 @@ def _headline(study: Study) -> str:
     else:
         quality = f"no split of the same units is below {bound} on these paths"
     spent = math.fsum(split.collateral)
-    return (
-        f"{objective.name}: {value} with {spent:,.2f} {currency} in units of {study.bounds.unit:,.4g}; {quality}"
-    )
+    return f"{objective.name}: {value} with {spent:,.2f} {currency} in units of {study.bounds.unit:,.4g}; {quality}"
+
+
+def _pools(study: Study) -> list[str]:
+    if study.pooling is None:
+        return []
+    found, ids = study.pooling, study.sample.ids
+    measure = measure_of(study.objective)
+    every = "all of them" if found.complete else "a local search"
+    lines = ["", f"pools, best first, of {found.examined:,} partitions ({every}):"]
+    for each in found.ranked[:5]:
+        pools = ", ".join(
+            f"{'+'.join(ids[place] for place in pool)} {amount:,.0f}"
+            for pool, amount in zip(each.partition, each.split.collateral, strict=True)
+        )
+        lines.append(f"  {_shown(each.split.value, measure)}  {pools}")
+    for whose, pairs in (
+        ("isolation breaks", hedge_pairs(study.sample)),
+        ("the best pools break", found.broken_hedges),
+    ):
+        if pairs:
+            named = [f"{ids[i]} and {ids[j]}" for i, j in pairs[:_NAMED]]
+            more = f", and {len(pairs) - _NAMED} more" if len(pairs) > _NAMED else ""
+            lines.append(f"hedges that {whose}, strongest first: {', '.join(named)}{more}")
+    return lines
 
 
 def _remarks(study: Study) -> list[str]:
@@ -81,8 +106,3 @@ def _remarks(study: Study) -> list[str]:
 
 def _shown(value: float, measure: str) -> str:
     return f"{value:.3%}" if measure.endswith("probability") else f"{value:,.2f}"
-
-
-def titles(objective: Objective) -> dict[str, str]:
-    """Names of the measures as charts show them."""
-    return {name: text.format(count=objective.count, level=objective.level) for name, text in _TITLES.items()}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import click
 
 _OBJECTIVES = ("expected-loss", "any-liquidation", "k-liquidations", "expected-shortfall", "target-probability")
@@ -18,8 +20,12 @@ _OBJECTIVES = ("expected-loss", "any-liquidation", "k-liquidations", "expected-s
 @click.option("--cap", type=float, metavar="X", help="Most that one position may get.")
 @click.option("--increment", type=float, metavar="X", help="Amounts are whole multiples of it.")
 @click.option("--fixed", multiple=True, metavar="ID=X", help="A position's collateral is settled; may be repeated.")
+@click.option("--pools", type=click.Choice(["assignments", "partitions"]), help="Search what to pool, too.")
+@click.option("--frontier", is_flag=True, help="Split a range of budgets, too.")
 @click.option("--horizon", metavar="DURATION", help="Shorter than the scenario's, such as 7d.")
-@click.option("--paths", type=click.IntRange(100, 10**7), metavar="N", help="Number of paths instead of the scenario's.")
+@click.option(
+    "--paths", type=click.IntRange(100, 10**7), metavar="N", help="Number of paths instead of the scenario's."
+)
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="N", help="Seed instead of the scenario's.")
 @click.option("--fresh-seed", type=click.IntRange(0, 2**63 - 1), metavar="N", help="Seed of the check; default: next.")
 @click.option("--threads", type=click.IntRange(1, 1024), metavar="N", help="Blocks in flight; by default one a core.")
@@ -34,6 +40,8 @@ def command(
     cap: float | None,
     increment: float | None,
     fixed: tuple[str, ...],
+    pools: str | None,
+    frontier: bool,
     horizon: str | None,
     paths: int | None,
     seed: int | None,
@@ -68,7 +76,8 @@ def command(
         try:
             aim = Objective(objective, count, level, target)
             asked = question if days is None else at_horizon(question, days)
-            answer = study(
+            ask = partial(
+                study,
                 asked,
                 budget,
                 aim,
@@ -76,9 +85,11 @@ def command(
                 increment=increment,
                 fixed=settled,
                 fresh_seed=fresh_seed,
+                pools=pools,
+                frontier=frontier,
                 threads=threads,
             )
-            summary = write_study(answer, out)
+            summary = write_study(ask, out)
         except AllocationError as error:
             raise click.UsageError(str(error)) from error
         except OutputFolderError as error:
