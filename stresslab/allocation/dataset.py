@@ -13,9 +13,12 @@ from stresslab.allocation.frontier import WAYS
 from stresslab.allocation.losses import liquidation_loss
 from stresslab.allocation.required import liquidation_curve, required_collateral, shadow_price
 from stresslab.allocation.study import Study
+from stresslab.measures.cash_at_risk import cash_at_risk
+from stresslab.measures.contagion import conditional_liquidation, liquidations_or_more
 from stresslab.scenario.resolution import identity
 
 SCHEMA = 1
+CASH_LEVELS = (0.95, 0.99)
 TARGETS = (0.1, 0.05, 0.025, 0.01, 0.005, 0.001)
 _POINTS = 101
 _SAMPLES = ("in sample", "fresh")
@@ -69,6 +72,9 @@ def allocation_dataset(study: Study) -> xr.Dataset:
             "configuration": list(study.names),
             "sample": list(_SAMPLES),
             "target": list(TARGETS),
+            "other": list(study.sample.ids),
+            "liquidations": list(range(1, len(study.sample.ids) + 1)),
+            "cash_level": list(CASH_LEVELS),
             **coordinates,
         },
         attrs={
@@ -125,6 +131,17 @@ def _positions(study: Study, put: Any) -> None:
         "curve_probability_upper", ("position", "point"), np.array([high for _, high in band]), "1", "band of the curve"
     )
     chances = [float((sample.required[p] >= np.float32(split.collateral[p])).mean()) for p in range(count)]
+    hit = np.stack([sample.required[p] >= np.float32(split.collateral[p]) for p in range(count)])
+    text = "probability that the other is liquidated if the position is, best split"
+    put("conditional_liquidation_probability", ("position", "other"), conditional_liquidation(hit), "1", text)
+    text = "probability that so many positions or more are liquidated, best split"
+    put("liquidations_or_more_probability", ("liquidations",), liquidations_or_more(hit), "1", text)
+    cash = np.array(
+        [[cash_at_risk(sample.required[p], float(split.collateral[p]), x) for x in CASH_LEVELS] for p in range(count)]
+    )
+    for column, end in enumerate(("", "_lower", "_upper")):
+        text = "top-up that suffices with the probability of the level, to the horizon, best split"
+        put(f"cash_at_risk{end}", ("position", "cash_level"), cash[..., column], "money", text)
     put("liquidation_probability", along, np.array(chances), "1", "probability of liquidation under the best split")
     for what, unit in (("probability", "per money"), ("loss", "1")):
         text = "change of " + {"probability": "P(liquidation)", "loss": "the expected liquidation loss"}[what]

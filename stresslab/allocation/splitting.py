@@ -105,6 +105,8 @@ def best_split(pools: Pools, bounds: Bounds, objective: Objective, starts: Seque
 def _lattice(pools: Pools, bounds: Bounds, objective: Objective) -> list[Levels]:
     """The best splits into a few equal parts: where it pays to starve some pools, small moves do not lead there."""
     count = len(pools.members)
+    if count == 1:
+        return []
     parts = 1
     while math.comb(parts + count, count - 1) <= _LATTICE:
         parts += 1
