@@ -133,7 +133,7 @@ def test_bounds_are_kept(three):
     [
         (0.05, {}, "floors, which add up to 0.06"),
         (0.5, {"cap": 0.01}, "below what"),
-        (0.5, {"fixed": {"p9": 0.1}}, "no position 'p9'"),
+        (0.5, {"fixed": {"p9": 0.1}}, "there is no position"),
         (0.5, {"fixed": {"p1": 0.001}}, "initial margin"),
         (-1.0, {}, "above 0"),
     ],
