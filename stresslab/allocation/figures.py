@@ -87,7 +87,7 @@ def figure_comparison(results: xr.Dataset) -> Figure:
             axes.xaxis.set_major_formatter(FuncFormatter(percent_tick if percent else compact_money))
             axes.grid(visible=True, axis="x")
             axes.set_xlabel(title)
-        panels[-1].legend(loc="lower right")
+        panels[0].legend(loc="best")
         return figure_of(panels[0])
 
 
