@@ -25,6 +25,7 @@ COMMANDS = (
     "replay",
     "validate",
     "explain",
+    "allocate",
     "calibrate",
     "backtest",
     "import-positions",
