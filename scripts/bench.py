@@ -33,6 +33,7 @@ from stresslab.book.book import Book, Position
 from stresslab.book.configuration import Configuration, Pool
 from stresslab.margin.problem import Bridge, build_problem
 from stresslab.market import noise
+from stresslab.market.bar_rows import BarRows
 from stresslab.market.models import MODELS
 from stresslab.market.specification import MarketSpecification
 from stresslab.simulation import block
@@ -44,6 +45,15 @@ WORK = ASSETS * STEPS * PATHS
 MODES: tuple[Bridge, ...] = ("none", "single_price", "every_pool")
 # Which row of ours does the same work as which row of the reference.
 SAME_WORK = {"none": "reference, no bridge", "single_price": "reference, bridge"}
+_FILES = {"histories": {f"A{asset}": "made_up.csv" for asset in range(ASSETS)}}
+_WEIGHTS = {"alpha": 0.03, "beta": 0.95}
+_PARAMETERS: dict[str, dict[str, Any]] = {
+    "student_t": {"degrees_of_freedom": 4.0},
+    "garch": {"degrees_of_freedom": 4.0, **_WEIGHTS},
+    "component_history": _FILES,
+    "filtered_history": {**_FILES, **_WEIGHTS},
+    "bootstrap": _FILES,
+}
 _BUILD = ("g++", "-O3", "-march=native", "-ffast-math", "-std=c++17", "-pthread", "-DBB=128")
 
 
@@ -67,18 +77,32 @@ def book() -> tuple[Book, tuple[Configuration, ...]]:
     return account, (Configuration("isolated", isolated, 0.0), Configuration("cross", cross, 0.0))
 
 
-def kernel(mode: Bridge, threads: int) -> tuple[Callable[[], np.ndarray], float]:
+def market(model: str) -> MarketSpecification:
+    """Ten assets of rising volatility, correlated by 0.6; models that draw bars get two years of made-up ones."""
+    correlation = np.full((ASSETS, ASSETS), 0.6) + 0.4 * np.eye(ASSETS)
+    volatilities = 0.6 + 0.06 * np.arange(ASSETS)
+    bars = None
+    if "histories" in MODELS[model].parameters.model_fields:
+        draw = np.random.default_rng(1)
+        shocks = draw.standard_t(4.0, (2 * 8760, ASSETS)) @ np.linalg.cholesky(correlation).T / 2.0**0.5
+        returns = shocks * volatilities * (1.0 / 8760.0) ** 0.5
+        wick = 0.3 * np.abs(returns).mean(axis=0) * draw.exponential(size=(2, *returns.shape))
+        bars = BarRows(returns, np.minimum(returns, 0.0) - wick[0], np.maximum(returns, 0.0) + wick[1], 1.0 / 24.0, {})
+    parameters = MODELS[model].parameters.model_validate(_PARAMETERS.get(model, {})).model_dump()
+    names = tuple(f"A{asset}" for asset in range(ASSETS))
+    start, drift = np.full(ASSETS, 100.0), np.zeros(ASSETS)
+    return MarketSpecification(model, names, start, volatilities, drift, correlation, parameters, history=bars)
+
+
+def kernel(mode: Bridge, threads: int, model: str = "gbm") -> tuple[Callable[[], np.ndarray], float]:
     """A function that does the whole work, warm, and the seconds that compiling it took."""
     account, configurations = book()
-    assets = tuple(f"A{asset}" for asset in range(ASSETS))
-    correlation = np.full((ASSETS, ASSETS), 0.6) + 0.4 * np.eye(ASSETS)
-    market = MarketSpecification(
-        "gbm", assets, np.full(ASSETS, 100.0), 0.6 + 0.06 * np.arange(ASSETS), np.zeros(ASSETS), correlation, {}
-    )
+    specification = market(model)
+    assets = specification.assets
     problem = build_problem(account, configurations, assets, bridge=mode)
-    process = MODELS["gbm"].build(market, 1.0 / 24.0)
+    process = MODELS[model].build(specification, 1.0 / 24.0)
     streams = block.Streams(
-        noise.stream_keys(1, MODELS["gbm"].streams(assets)), noise.stream_keys(1, problem.several_streams)
+        noise.stream_keys(1, MODELS[model].streams(assets)), noise.stream_keys(1, problem.several_streams)
     )
     grid = block.Grid(np.float32(1.0 / 8760.0), np.array([STEPS], np.int32))
     leaves = problem.parameters, process, streams, grid
@@ -134,28 +158,35 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5, metavar="N", help="rounds, each row once a round")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, metavar="N", help="blocks in flight")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    parser.add_argument("--models", default="", metavar="A,B", help="market models beside gbm, every pool bridged")
     options = parser.parse_args()
 
+    models = [name for name in options.models.split(",") if name]
     works = {}
-    for mode in MODES:
-        works[mode], seconds = kernel(mode, options.threads)
-        rate, steps = timed(works[mode])
+    for mode, model in [*((mode, "gbm") for mode in MODES), *(("every_pool", model) for model in models)]:
+        row = mode if model == "gbm" else model
+        works[row], seconds = kernel(mode, options.threads, model)
+        rate, steps = timed(works[row])
         hits = (steps <= STEPS).mean(axis=1)
         shares = f"P {hits[0]:.4f} isolated, {hits[-1]:.4f} cross"
-        print(f"{mode}: compiled in {seconds:.1f} s, first call {rate:.0f} M/s; {shares}")
-    rates: dict[str, list[float]] = {mode: [] for mode in MODES}
+        print(f"{row}: compiled in {seconds:.1f} s, first call {rate:.0f} M/s; {shares}")
+    rates: dict[str, list[float]] = {row: [] for row in works}
     with tempfile.TemporaryDirectory() as folder:
         program = build(options.limit, Path(folder)) if options.limit else None
         for _ in range(options.rounds):
             for name, rate in (reference(program) if program else {}).items():
                 rates.setdefault(name, []).append(rate)
-            for mode in MODES:
-                rates[mode].append(timed(works[mode])[0])
+            for row, work in works.items():
+                rates[row].append(timed(work)[0])
     ratios = {
         f"{mode} / {name}": [ours / theirs for ours, theirs in zip(rates[mode], rates[name], strict=True)]
         for mode, name in (*SAME_WORK.items(), ("every_pool", "reference, bridge"))
         if name in rates
     }
+    for model in models:
+        ratios[f"{model} / gbm, every_pool"] = [
+            own / plain for own, plain in zip(rates[model], rates["every_pool"], strict=True)
+        ]
     _print_table("million asset-steps a second", rates)
     _print_table("ratio, round by round", ratios)
     if options.json:

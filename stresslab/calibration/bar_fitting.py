@@ -15,7 +15,7 @@ from stresslab.calibration.estimate import Estimate, cluster_error
 from stresslab.calibration.garch_fit import MOST_PERSISTENCE, GarchFit, fit_garch, garch_variances
 from stresslab.calibration.history import History
 from stresslab.documents.faults import Fault, InputError
-from stresslab.market.component_history import LEVEL_DAYS
+from stresslab.market.component_filter import LEVEL_DAYS
 
 HISTORY_MODELS = ("component_history", "filtered_history", "bootstrap")
 BAR_MODELS = ("garch", *HISTORY_MODELS)
@@ -72,7 +72,7 @@ def estimate_bars(windows: Sequence[History], model: str) -> tuple[Estimate, Est
     """Fit one of `BAR_MODELS`.
 
     The volatility is the standard deviation of the bars' log returns, times the root of the bars in a year; that of
-    ``component_history`` is of the last year alone, and nothing else of it is fitted. ``garch``
+    ``component_history`` is of the last 548 days alone, and nothing else of it is fitted. ``garch``
     and ``filtered_history`` have weights by asset (`fit_garch`). Correlations of ``garch`` are `rank_correlation` of
     the returns over their conditional deviations, its degrees of freedom those of all assets together; the others draw
     whole rows, and the product-moment correlation of the bars is stated for the reader alone.
@@ -99,7 +99,7 @@ def estimate_bars(windows: Sequence[History], model: str) -> tuple[Estimate, Est
     scale = float(np.sqrt(_YEAR / windows[0].interval))
     if model in ("bootstrap", "component_history"):
         correlation, repair, spread = _correlation(returns, model)
-        # The level of a component volatility is that of the last year (`stresslab.market.component_filter`).
+        # The level of a component volatility is that of its last days (`stresslab.market.component_filter`).
         bars = round(LEVEL_DAYS * 86_400 / windows[0].interval) if model == "component_history" else len(returns)
         volatilities = np.nanstd(returns[-bars:], axis=0)
         errors = cluster_error([np.nanstd(sample, axis=0) for sample in _leaving_out(returns[-bars:])])

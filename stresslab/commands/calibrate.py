@@ -58,6 +58,8 @@ def command(
         from stresslab.calibration.files import DEFAULT_MODEL, calibrate_files
         from stresslab.calibration.writing import calibration_summary
 
-        summary = calibration_summary(calibrate_files(histories, model or DEFAULT_MODEL, out, since=first, until=last, note=note))
+        summary = calibration_summary(
+            calibrate_files(histories, model or DEFAULT_MODEL, out, since=first, until=last, note=note)
+        )
     click.echo(summary.rstrip())
     click.echo(f"written: {out}")

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-_YEAR_DAYS = 365.0
+# Level of a bar: that of so long before it.
+LEVEL_DAYS = 548.0
 # Before so much history has passed, the level is that of its first part.
 _FIRST_DAYS = 30.0
 _PASSES = 200
@@ -60,7 +61,7 @@ class FilteredParts:
     parts : numpy.ndarray
         f and s after the last bar, [part, asset].
     level : numpy.ndarray
-        Mean squared return of the last year, [asset].
+        Mean squared return of the last `LEVEL_DAYS`, [asset].
     makeup : numpy.ndarray
         Mean square of what is left of the returns over that up to the limit, [asset], at least 1. Shocks that are
         drawn are multiplied by it, so that the limit leaves the mean of a variance where it is. Those of the history
@@ -76,8 +77,8 @@ class FilteredParts:
 def filtered_parts(returns: NDArray[np.float64], law: VarianceParts, bar: float) -> FilteredParts:
     """Variances along a history, each from the bars before it.
 
-    The level of a bar is the mean squared return of the year before it, or of as much as there is; so old bars are
-    held against the markets of their time.
+    The level of a bar is the mean squared return of the `LEVEL_DAYS` before it, or of as much as there is; so old
+    bars are held against the markets of their time.
 
     Parameters
     ----------
@@ -89,7 +90,7 @@ def filtered_parts(returns: NDArray[np.float64], law: VarianceParts, bar: float)
         Length of a bar in days.
     """
     squares = returns**2
-    levels = _trailing_mean(squares, round(_YEAR_DAYS / bar), round(_FIRST_DAYS / bar))
+    levels = _trailing_mean(squares, round(LEVEL_DAYS / bar), round(_FIRST_DAYS / bar))
     largest = law.largest_shock**2
     rest = 1.0 - law.weights.sum()
     counted = squares

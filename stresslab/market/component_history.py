@@ -33,7 +33,6 @@ SUMMARY = "filtered historical simulation: real bars, volatility of a fast part,
 FAST, SLOW = "1d", "10d"
 WEIGHTS = (0.5, 0.3)
 LARGEST_SHOCK = 5.0
-LEVEL_DAYS = 365.0
 
 streams = filtered_history.streams
 step_fault = filtered_history.step_fault

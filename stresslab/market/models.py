@@ -24,6 +24,7 @@ from stresslab.market import (
     regimes,
     student_t,
 )
+from stresslab.market.component_filter import LEVEL_DAYS
 from stresslab.market.process import Process
 from stresslab.market.specification import MarketSpecification
 from stresslab.market.stress import stressed, with_gap
@@ -85,7 +86,7 @@ MODELS: Mapping[str, Model] = MappingProxyType(
         "heston": _of(heston),
         "bates": _of(bates),
         "filtered_history": _of(filtered_history),
-        "component_history": replace(_of(component_history), own_volatility_days=component_history.LEVEL_DAYS),
+        "component_history": replace(_of(component_history), own_volatility_days=LEVEL_DAYS),
         "bootstrap": _of(bootstrap),
         "paths": _of(paths),
     }
