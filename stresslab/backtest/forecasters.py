@@ -125,7 +125,7 @@ FORECASTERS: Mapping[str, Forecaster] = MappingProxyType(
     {
         DEFAULT: Forecaster(
             "bars of all the past in blocks of a day on average, volatility rebuilt from a fast part (half-life a day, "
-            "weight 0.5), a slow part (ten days, 0.3) and the level of the last 548 days; shocks count up to 5 deviations",
+            "weight 0.5), a slow part (ten days, 0.3) and the level of the last year; shocks count up to 5 deviations",
             _of_components,
         ),
         "brownian_90d": Forecaster(

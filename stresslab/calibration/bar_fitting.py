@@ -72,7 +72,7 @@ def estimate_bars(windows: Sequence[History], model: str) -> tuple[Estimate, Est
     """Fit one of `BAR_MODELS`.
 
     The volatility is the standard deviation of the bars' log returns, times the root of the bars in a year; that of
-    ``component_history`` is of the last 548 days alone, and nothing else of it is fitted. ``garch``
+    ``component_history`` is of the last 365 days alone, and nothing else of it is fitted. ``garch``
     and ``filtered_history`` have weights by asset (`fit_garch`). Correlations of ``garch`` are `rank_correlation` of
     the returns over their conditional deviations, its degrees of freedom those of all assets together; the others draw
     whole rows, and the product-moment correlation of the bars is stated for the reader alone.

@@ -48,7 +48,7 @@ _METHODS = {
         "over 40 blocks"
     ),
     "component_history": (
-        "of the last 548 days alone; half-lives and weights of the parts: chosen by walk-forward backtest, not "
+        "of the last 365 days alone; half-lives and weights of the parts: chosen by walk-forward backtest, not "
         f"estimated; standard errors of volatilities: jackknife over 40 blocks of consecutive bars; {_ROWS}"
     ),
     "filtered_history": f"{_WEIGHTS}; {_ROWS}",

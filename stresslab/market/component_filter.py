@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 # Level of a bar: that of so long before it.
-LEVEL_DAYS = 548.0
+LEVEL_DAYS = 365.0
 # Before so much history has passed, the level is that of its first part.
 _FIRST_DAYS = 30.0
 _PASSES = 200

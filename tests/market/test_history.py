@@ -208,13 +208,13 @@ def plain_components(returns, half_lives, weights, largest, year, month):
 
 
 def test_components_are_those_of_a_plain_loop():
-    # Longer than 548 days of 2 bars, so that the level moves and forgets.
+    # Longer than 365 days of 2 bars, so that the level moves and forgets.
     returns = history(1500).returns
     law = VarianceParts(5.0, 60.0, 0.45, 0.35, 2.5)
     found = filtered_parts(returns - returns.mean(axis=0), law, 0.5)
     for asset in range(2):
         column = returns[:, asset]
-        variances, parts, level, makeup = plain_components(column, (5.0, 60.0), (0.45, 0.35), 2.5, 1096, 60)
+        variances, parts, level, makeup = plain_components(column, (5.0, 60.0), (0.45, 0.35), 2.5, 730, 60)
         np.testing.assert_allclose(found.variances[:, asset], variances, rtol=1e-7)
         np.testing.assert_allclose(found.parts[:, asset], parts, rtol=1e-7)
         assert found.level[asset] == pytest.approx(level, rel=1e-9)
@@ -240,7 +240,7 @@ def test_given_the_same_noise_a_plain_twin_draws_the_same_component_bars():
     rows = history()
     specification = components(rows, mean_block="12h")
     walked = walk(specification, 60, HOUR, paths=16, keep=True)
-    before = [plain_components(rows.returns[:, i], (6.0, 48.0), (0.4, 0.3), 2.0, 13152, 500) for i in range(2)]
+    before = [plain_components(rows.returns[:, i], (6.0, 48.0), (0.4, 0.3), 2.0, 8760, 500) for i in range(2)]
     limited = 0
     for path in range(16):
         row, log_price = None, [0.0, 0.0]
