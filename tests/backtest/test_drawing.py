@@ -10,14 +10,19 @@ from stresslab.backtest.bars import Bars, extremes_after, required_collateral
 from stresslab.backtest.drawing import (
     Weights,
     brownian_extremes,
+    component_filter,
     drawn_extremes,
     filtered_variances,
     garch_filter,
     past_extremes,
 )
 from stresslab.backtest.forecasters import ewma_variance
+from stresslab.market import component_history
+from stresslab.market.bar_rows import BarRows
 from stresslab.market.bar_rows import filtered_variances as market_variances
+from stresslab.market.component_filter import VarianceParts
 from tests.backtest.made_up import bars_of
+from tests.market.walks import HOUR, market, walk
 
 YEAR = 8760
 
@@ -98,6 +103,39 @@ def test_a_lively_today_widens_a_filtered_forecast_and_no_other() -> None:
     # 1 + 0.03 x 15 x (1 - 0.995^48) / 0.005 = 20, and a day later to 18: more than 4 times the deviation.
     assert quantiles["filtered"][1] < 2.0 * quantiles["filtered"][0]
     assert quantiles["plain"][1] > 1.3 * quantiles["plain"][0]
+
+
+@pytest.mark.parametrize("lively", [1.0, 3.0])
+def test_the_default_forecast_is_that_of_the_market_model(lively: float) -> None:
+    # The same question to the simulator: its own filter, its own draws, extremes of its own steps.
+    returns = np.random.default_rng(13).standard_t(5, (3000, 2)) * 0.01
+    returns[-60:] *= lively
+    past = bars_of(returns, wick=0.003)
+    law = VarianceParts(24.0, 240.0, *component_history.WEIGHTS, component_history.LARGEST_SHOCK)
+    seen = component_filter(past, law)
+    paths, count = 20_000, 24
+    generator = np.random.default_rng(14)
+    lows, highs = drawn_extremes(past, seen, count=count, paths=paths, mean_block=24.0, generator=generator)
+    volatilities = np.sqrt(seen.rest / (1.0 - law.weights.sum()) * 8760.0)
+    centered = past.returns - past.returns.mean(axis=0)
+    specification = market(
+        "component_history",
+        volatilities=tuple(volatilities),
+        drifts=tuple(volatilities**2 / 2.0),
+        history=BarRows(past.returns, past.lows, past.highs, HOUR, {}),
+        histories={"BTC": "a.csv", "ETH": "b.csv"},
+    )
+    steps = walk(specification, count, HOUR, paths=paths, keep=True).steps
+    low = np.min([step.low_log_price for step in steps], axis=0)
+    high = np.max([step.high_log_price for step in steps], axis=0)
+    for asset in range(2):
+        for ours, theirs in ((-lows[:, asset], -low[asset]), (highs[:, asset], high[asset])):
+            for share in (0.5, 0.05, 0.01):
+                at = np.quantile(theirs, 1.0 - share)
+                assert np.mean(ours > at) == pytest.approx(share, abs=5 * np.sqrt(2 * share * (1 - share) / paths))
+    # The control: with the deviation of all the past the forecast of a lively day is another one.
+    plain = np.quantile(-lows[:, 0], 0.95) / (centered[:, 0].std() * np.sqrt(count))
+    assert (plain > 2.5) == (lively > 1.0)
 
 
 def test_windows_of_the_past_are_those_that_happened() -> None:
