@@ -229,8 +229,10 @@ def _figures(results: xr.Dataset) -> list[Block]:
 def _origin(results: xr.Dataset) -> list[Block]:
     attributes = results.attrs
     models = [tuple(one.split(": ", 1)) for one in str(attributes["models"]).split("; ") if ": " in one]
-    histories = [tuple(one.split(": ", 1)) for one in str(attributes["histories"]).split("; ")]
+    # The first digits tell files apart; the dataset has them all.
+    histories = (one.replace("sha256 ", "") for one in str(attributes["histories"]).split("; "))
+    hashes = ", ".join(f"{asset} {digits[:10]}" for asset, _, digits in (one.partition(": ") for one in histories))
     return [
-        {"kind": "facts", "items": [*models, *histories, ("seed", str(attributes["seed"]))]},
+        {"kind": "facts", "items": [*models, ("histories, SHA-256", hashes), ("seed", str(attributes["seed"]))]},
         *(text(line, "note") for line in str(attributes["findings"]).splitlines() if line),
     ]
