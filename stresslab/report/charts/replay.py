@@ -80,5 +80,5 @@ def _ratios(axes: Axes, results: xr.Dataset, pools: list[str]) -> None:
     axes.set_ylim(0.45, _HIGHEST * 1.3)
     axes.set_yticks([0.5, 1.0, 10.0, 100.0, 1000.0], ["0.5", "1", "10", "100", "1,000"])
     axes.minorticks_off()
-    axes.set_ylabel("margin ratio, as booked")
+    axes.set_ylabel("margin ratio")
     panel(axes)
