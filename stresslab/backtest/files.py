@@ -20,6 +20,7 @@ from stresslab.backtest.scoring import score
 from stresslab.backtest.summary import backtest_summary
 from stresslab.backtest.walking import PATHS, plan_origins, walk_forward
 from stresslab.calibration.history import History, read_specification
+from stresslab.calibration.time_shifts import shift_faults
 from stresslab.documents.faults import Fault, InputError
 from stresslab.documents.names import shown, suggestion
 from stresslab.report import write_pdf
@@ -133,6 +134,8 @@ def _read(specifications: Sequence[str]) -> list[History]:
             histories.append(read_specification(specification))
         except InputError as error:
             faults += error.faults
+    if not faults:
+        faults = shift_faults(histories)
     if faults:
         raise InputError(faults)
     return histories

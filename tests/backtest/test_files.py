@@ -16,6 +16,7 @@ from stresslab import cli
 from stresslab.backtest.bars import align
 from stresslab.backtest.dataset import backtest_dataset
 from stresslab.backtest.figures import figure_exceedance, figure_reliability, figure_transforms
+from stresslab.backtest.files import backtest_files
 from stresslab.backtest.forecasters import DEFAULT, FORECASTERS
 from stresslab.backtest.scoring import EDGES, score
 from stresslab.backtest.walking import plan_origins, walk_forward
@@ -130,6 +131,17 @@ def test_gaps_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     # One bar is missing: the day that holds it and no other is left out.
     assert "1 gap, 1 bar missing" in told
     assert "1 origin left out" in told
+
+
+def test_a_clock_of_another_zone_is_refused(folder: Path, tmp_path: Path) -> None:
+    bars = pd.read_csv(folder / "ETH_1h.csv")
+    late = tmp_path / "ETH_1h.csv"
+    times = pd.to_datetime(bars["ts"], utc=True) + pd.Timedelta(hours=8)
+    bars.assign(ts=times.dt.strftime("%Y-%m-%dT%H:%M:%SZ")).to_csv(late, index=False)
+    both = [str(folder / "BTC_1h.csv"), str(late)]
+    with pytest.raises(InputError, match="8 hours"):
+        backtest_files(both, tmp_path / "out", horizon="1d", every="1d", paths=100)
+    assert not (tmp_path / "out").exists()
 
 
 def test_bars_of_different_length_are_refused(tmp_path: Path) -> None:
