@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 LEVEL_DAYS = 365.0
 # Before so much history has passed, the level is that of its first part.
 _FIRST_DAYS = 30.0
+# Of the whole history's mean square: an asset that stood still for months is no less risky than this, then or now.
+_LEAST_LEVEL = 0.01
 _PASSES = 200
 
 
@@ -83,7 +85,7 @@ def filtered_parts(returns: NDArray[np.float64], law: VarianceParts, bar: float)
     Parameters
     ----------
     returns : numpy.ndarray
-        Log returns less their mean, [row, asset]; every asset moves in its first 30 days.
+        Log returns less their mean, [row, asset]; every asset moves at some time.
     law : VarianceParts
         How a variance moves.
     bar : float
@@ -91,6 +93,7 @@ def filtered_parts(returns: NDArray[np.float64], law: VarianceParts, bar: float)
     """
     squares = returns**2
     levels = _trailing_mean(squares, round(LEVEL_DAYS / bar), round(_FIRST_DAYS / bar))
+    levels = np.maximum(levels, _LEAST_LEVEL * squares.mean(axis=0))
     largest = law.largest_shock**2
     rest = 1.0 - law.weights.sum()
     counted = squares

@@ -236,6 +236,15 @@ def test_nothing_later_moves_a_filtered_variance():
     assert (after[761] > 1.2 * before[761]).all()
 
 
+def test_an_asset_that_stood_still_for_a_while_is_filtered():
+    returns = history(3000).returns
+    returns[:1000, 1] = 0.0
+    returns[-900:, 0] = 0.0
+    found = filtered_parts(returns, VarianceParts(24.0, 240.0, 0.5, 0.3, 5.0), HOUR)
+    assert (found.variances > 0.001 * (returns**2).mean(axis=0)).all()
+    assert np.isfinite(found.makeup).all()
+
+
 def test_given_the_same_noise_a_plain_twin_draws_the_same_component_bars():
     rows = history()
     specification = components(rows, mean_block="12h")
