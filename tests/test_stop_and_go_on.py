@@ -57,7 +57,7 @@ def test_killed_run_goes_on_to_the_same_bytes(scenario_file, uninterrupted, tmp_
     finished = {path.name: path.stat().st_mtime_ns for path in kept.glob("paths-*.npz")}
     # It was stopped halfway: something is finished, and something is not.
     assert 3 <= len(finished) < 40
-    monkeypatch.setattr("stresslab.report.typeset", lambda results, path, *, form: path.write_text(form))
+    monkeypatch.setattr("stresslab.report.typeset", lambda results, path, *, form, **_: path.write_text(form))
     assert cli.main(words) == 0
     assert stresslab.load(out).identical(uninterrupted)
     # What was finished was not written again.
@@ -86,7 +86,7 @@ def test_checkpoint_in_the_folder_for_results_is_refused(scenario_file, tmp_path
 
 
 def test_each_model_has_a_checkpoint_of_its_own(scenario_file, tmp_path, monkeypatch):
-    monkeypatch.setattr("stresslab.report.typeset", lambda results, path, *, form: path.write_text(form))
+    monkeypatch.setattr("stresslab.report.typeset", lambda results, path, *, form, **_: path.write_text(form))
     question = stresslab.read_scenario(scenario_file, paths=20)
     other = replace(question.market, model="student_t", extra={"degrees_of_freedom": 4.0})
     stresslab.run_models_to_folder(

@@ -44,7 +44,7 @@ def test_run_ends_where_it_is_precise_and_is_the_run_of_as_many_paths(scenario_f
 
 
 def test_what_is_never_precise_enough_ends_with_the_most_paths(scenario_file, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("stresslab.report.typeset", lambda results, path, *, form: path.write_text(form))
+    monkeypatch.setattr("stresslab.report.typeset", lambda results, path, *, form, **_: path.write_text(form))
     out = tmp_path / "out"
     assert cli.main(["run", str(scenario_file), "--out", str(out), "--paths", "300", "--until", "1%:all_cross"]) == 0
     told = capsys.readouterr()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from types import FrameType
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_MOMENT = 0.05  # seconds
 
 
 @contextmanager
@@ -47,11 +49,28 @@ def interruptible() -> Iterator[Callable[[], AbstractContextManager[None]]]:
             _ignore(heeded)
             raise KeyboardInterrupt
 
+    # Where Python runs a callback of its garbage collection, as JAX has one, it prints an exception and goes on. So one
+    # that was lost there is raised once more, a moment later and elsewhere.
+    def lost(unraisable: sys.UnraisableHookArgs) -> None:
+        if issubclass(unraisable.exc_type, KeyboardInterrupt):
+            signal.setitimer(signal.ITIMER_REAL, _MOMENT)
+        else:
+            former_hook(unraisable)
+
+    def again(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    former_hook, former_alarm = sys.unraisablehook, signal.getsignal(signal.SIGALRM)
+    sys.unraisablehook = lost
+    signal.signal(signal.SIGALRM, again)
     for number in heeded:
         signal.signal(number, interrupt)
     try:
         yield undisturbed
     finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGALRM, former_alarm)
+        sys.unraisablehook = former_hook
         for number in heeded:
             signal.signal(number, former[number])
 

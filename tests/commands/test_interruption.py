@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
+import sys
+import time
 
 import pytest
 
@@ -68,3 +71,36 @@ def test_signal_that_the_process_ignores_stays_ignored():
             assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, former)
+
+
+def test_an_interrupt_that_the_garbage_collection_swallows_comes_again():
+    def collected(phase: str, info: dict[str, int]) -> None:
+        if phase == "start":
+            gc.callbacks.remove(collected)
+            signal.raise_signal(signal.SIGTERM)
+
+    former = sys.unraisablehook
+    with pytest.raises(KeyboardInterrupt), interruptible():
+        gc.callbacks.append(collected)
+        gc.collect()
+        until = time.monotonic() + 5.0
+        while time.monotonic() < until:
+            time.sleep(0.01)
+    assert time.monotonic() < until
+    assert sys.unraisablehook is former
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+def test_other_lost_exceptions_are_told_as_ever(monkeypatch: pytest.MonkeyPatch):
+    told: list[sys.UnraisableHookArgs] = []
+    monkeypatch.setattr(sys, "unraisablehook", told.append)
+
+    def collected(phase: str, info: dict[str, int]) -> None:
+        if phase == "start":
+            gc.callbacks.remove(collected)
+            raise ValueError
+
+    with interruptible():
+        gc.callbacks.append(collected)
+        gc.collect()
+    assert [each.exc_type for each in told] == [ValueError]
