@@ -79,11 +79,10 @@ def test_an_interrupt_that_the_garbage_collection_swallows_comes_again():
             gc.callbacks.remove(collected)
             signal.raise_signal(signal.SIGTERM)
 
-    former = sys.unraisablehook
+    former, until = sys.unraisablehook, time.monotonic() + 5.0
     with pytest.raises(KeyboardInterrupt), interruptible():
         gc.callbacks.append(collected)
         gc.collect()
-        until = time.monotonic() + 5.0
         while time.monotonic() < until:
             time.sleep(0.01)
     assert time.monotonic() < until
