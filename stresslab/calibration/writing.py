@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from stresslab.calibration.bar_fitting import BAR_MODELS, HISTORY_MODELS, MEAN_BLOCK
-from stresslab.calibration.fitting import CORRELATION_DECIMALS, Calibration
+from stresslab.calibration.daily_fit import CORRELATION_DECIMALS
+from stresslab.calibration.fitting import Calibration
 from stresslab.calibration.history import Gap, History
 from stresslab.documents.durations import duration_text
 from stresslab.documents.faults import Fault, InputError
@@ -143,6 +144,7 @@ def calibration_toml(calibration: Calibration, name: str, note: str = "", folder
             f"daily_returns = {calibration.returns[index]}",
             f"volatility_standard_error = {errors.volatilities[index]:.4f}",
             f"volatility_from_bars = {calibration.bar_volatilities[index]:.4f}",
+            *_floor(calibration, index),
             f"missing_bars = {sum(gap.bars for gap in window.gaps)}",
             f"gaps = {toml_texts(_gap(gap) for gap in window.gaps)}",
             f"findings_of_whole_file = {toml_texts(_finding(history))}",
@@ -296,6 +298,11 @@ def _stated(calibration: Calibration, folder: Path) -> list[str]:
         ]
         lines += [f"mean_block = {toml_text(MEAN_BLOCK)}", f"histories = {{ {', '.join(places)} }}"]
     return lines
+
+
+def _floor(calibration: Calibration, index: int) -> list[str]:
+    floors = calibration.volatility_floors
+    return [] if floors is None else [f"volatility_floor = {floors[index]:.4f}"]
 
 
 def _by_asset(assets: Iterable[str], values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> str:
