@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +12,13 @@ from stresslab.calibration.correlation import nearest_correlation, pearson_corre
 from stresslab.calibration.degrees_of_freedom import fit_degrees_of_freedom
 from stresslab.calibration.estimate import Estimate, cluster_error
 from stresslab.calibration.history import History
+from stresslab.calibration.range_volatility import daily_ranges, range_volatility
+from stresslab.calibration.returns import MINIMUM_DAYS
+from stresslab.calibration.shrinkage import shrinkage_intensity, shrunk_correlation
 from stresslab.documents.faults import Fault, InputError
 
+# Models whose figures are those of days; the only ones that have a choice of how to measure them.
+DAILY_MODELS = ("gbm", "student_t", "copula_t")
 # Models whose correlations come from Kendall's tau.
 RANKED_MODELS = ("student_t", "copula_t")
 DAYS_A_YEAR = 365
@@ -23,8 +29,28 @@ CORRELATION_DECIMALS = 4
 _FLOOR_PER_ASSET = 1e-4
 
 
+@dataclass(frozen=True)
+class DailyChoices:
+    """How volatilities and correlations of days are measured.
+
+    Parameters
+    ----------
+    volatility : str
+        One of `VOLATILITY_METHODS`.
+    shrinkage : bool
+        Draw correlations towards their mean (`shrinkage_intensity`).
+    """
+
+    volatility: str = "close"
+    shrinkage: bool = False
+
+
 def estimate_daily(
-    histories: Sequence[History], returns: NDArray[np.float64], model: str
+    histories: Sequence[History],
+    returns: NDArray[np.float64],
+    days: NDArray[np.datetime64],
+    model: str,
+    choices: DailyChoices,
 ) -> tuple[Estimate, Estimate, tuple[str, ...]]:
     """Fit ``gbm``, ``student_t`` or ``copula_t`` to daily returns.
 
@@ -34,8 +60,12 @@ def estimate_daily(
         One an asset, for messages.
     returns : numpy.ndarray
         [day, asset], NaN where missing, no two columns still on the days they share (`still_pairs`).
+    days : numpy.ndarray
+        The days of the returns, [day], datetime64[D].
     model : str
         One of the three.
+    choices : DailyChoices
+        How to measure.
 
     Returns
     -------
@@ -45,16 +75,72 @@ def estimate_daily(
     Raises
     ------
     InputError
-        Where the prices move on too few days for a standard error.
+        Where the prices move on too few days for a standard error, or too few days have all their bars for ranges.
     """
-    estimate = _estimate(returns, model)
-    errors, left_out = _jackknife(histories, returns, model, estimate)
-    return estimate, errors, _left_out_remarks(histories, left_out)
+    ranges = None
+    if choices.volatility != "close":
+        ranges = daily_ranges(histories, days)
+        _check_ranges(histories, ranges, choices.volatility)
+    sample = _Sample(returns, ranges)
+    estimate = _estimate(sample, model, choices)
+    errors, left_out = _jackknife(histories, sample, model, choices, estimate)
+    remarks = (*_left_out_remarks(histories, left_out), *_choice_remarks(histories, sample, choices))
+    return estimate, errors, remarks
 
 
-def _estimate(returns: NDArray[np.float64], model: str) -> Estimate:
-    volatilities = np.nanstd(returns, axis=0, ddof=1) * np.sqrt(DAYS_A_YEAR)
+@dataclass(frozen=True)
+class _Sample:
+    """Returns, [day, asset], and where they are used ranges as `daily_ranges` has them."""
+
+    returns: NDArray[np.float64]
+    ranges: NDArray[np.float64] | None
+
+    def without(self, group: NDArray[np.int_]) -> _Sample:
+        ranges = None if self.ranges is None else np.delete(self.ranges, group, axis=0)
+        return _Sample(np.delete(self.returns, group, axis=0), ranges)
+
+
+def _check_ranges(histories: Sequence[History], ranges: NDArray[np.float64], method: str) -> None:
+    whole = (~np.isnan(ranges).any(axis=2)).sum(axis=0)
+    remedy = f"at least {MINIMUM_DAYS} are needed: give longer histories, or leave --volatility out"
+    faults = [
+        Fault(history.path, 1, 1, f"{history.asset}: {count} days with all their bars for {method}", remedy)
+        for history, count in zip(histories, whole, strict=True)
+        if count < MINIMUM_DAYS
+    ]
+    if faults:
+        raise InputError(faults)
+
+
+def _choice_remarks(histories: Sequence[History], sample: _Sample, choices: DailyChoices) -> tuple[str, ...]:
+    remarks = []
+    if sample.ranges is not None:
+        closes = np.nanstd(sample.returns, axis=0, ddof=1) * np.sqrt(DAYS_A_YEAR)
+        used = (~np.isnan(sample.ranges).any(axis=2)).sum(axis=0)
+        listed = [
+            f"{history.asset} {close:.4f} ({count} days)"
+            for history, close, count in zip(histories, closes, used, strict=True)
+        ]
+        remarks.append(
+            f"Volatilities are {choices.volatility}'s, of days with all their bars; from closes they would be (days "
+            f"with all bars beside them) {', '.join(listed)}."
+        )
+    if choices.shrinkage:
+        intensity = shrinkage_intensity(sample.returns)
+        why = ": two assets or one have no other mean" if sample.returns.shape[1] < 3 else ""
+        remarks.append(f"Correlations are drawn towards their mean by the share {intensity:.3f} (Ledoit-Wolf){why}.")
+    return tuple(remarks)
+
+
+def _estimate(sample: _Sample, model: str, choices: DailyChoices) -> Estimate:
+    returns = sample.returns
+    if sample.ranges is None:
+        volatilities = np.nanstd(returns, axis=0, ddof=1) * np.sqrt(DAYS_A_YEAR)
+    else:
+        volatilities = range_volatility(sample.ranges, choices.volatility)
     raw = rank_correlation(returns) if model in RANKED_MODELS else pearson_correlation(returns)
+    if choices.shrinkage:
+        raw = shrunk_correlation(raw, shrinkage_intensity(returns))
     correlation, repair = nearest_correlation(raw, floor=_FLOOR_PER_ASSET * returns.shape[1])
     parameters = {"degrees_of_freedom": fit_degrees_of_freedom(returns, correlation)} if model == "student_t" else {}
     by_asset = {}
@@ -94,13 +180,13 @@ def _is_still(returns: NDArray[np.float64]) -> bool:
 
 
 def _jackknife(
-    histories: Sequence[History], returns: NDArray[np.float64], model: str, estimate: Estimate
+    histories: Sequence[History], sample: _Sample, model: str, choices: DailyChoices, estimate: Estimate
 ) -> tuple[Estimate, list[list[tuple[int, int | None]]]]:
     """Standard errors, and what stands still in each replicate that had to be left out."""
-    groups = np.array_split(np.arange(len(returns)), min(_GROUPS, len(returns)))
-    samples = [np.delete(returns, group, axis=0) for group in groups]
-    still = [still_pairs(sample, model) for sample in samples]
-    replicates = [_estimate(sample, model) for sample, pairs in zip(samples, still, strict=True) if not pairs]
+    days = len(sample.returns)
+    samples = [sample.without(group) for group in np.array_split(np.arange(days), min(_GROUPS, days))]
+    still = [still_pairs(part.returns, model) for part in samples]
+    replicates = [_estimate(part, model, choices) for part, pairs in zip(samples, still, strict=True) if not pairs]
     if len(replicates) < 2:
         problem = "the prices move on too few days to tell how sure the figures are"
         raise InputError(

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from pathlib import Path
 
+from stresslab.calibration.daily_fit import DailyChoices
 from stresslab.calibration.fitting import Calibration, calibrate
 from stresslab.calibration.history import History, read_specification
 from stresslab.calibration.writing import check_target, write_calibration
@@ -25,6 +26,8 @@ def calibrate_files(
     until: dt.date | None = None,
     note: str = "",
     floor: str | None = None,
+    volatility: str = "close",
+    shrinkage: bool = False,
 ) -> Calibration:
     """Read histories, fit a model, write the calibration.
 
@@ -43,6 +46,10 @@ def calibrate_files(
     floor : str, optional
         A duration of whole days, as ``"90d"``: no volatility below the upper quartile of the asset's own volatilities
         over so many days.
+    volatility : str
+        One of `stresslab.calibration.range_volatility.VOLATILITY_METHODS`; of models of days alone.
+    shrinkage : bool
+        Whether to draw correlations towards their mean (`stresslab.calibration.shrinkage`); of models of days alone.
 
     Returns
     -------
@@ -65,7 +72,8 @@ def calibrate_files(
             faults += error.faults
     if faults:
         raise InputError(faults)
-    calibration = calibrate(histories, model, since=since, until=until, floor_days=floor_days)
+    choices = DailyChoices(volatility, shrinkage)
+    calibration = calibrate(histories, model, since=since, until=until, floor_days=floor_days, choices=choices)
     write_calibration(calibration, out, note)
     return calibration
 

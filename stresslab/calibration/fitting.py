@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stresslab.calibration.bar_fitting import BAR_MODELS, HISTORY_MODELS, check_bars, estimate_bars
-from stresslab.calibration.daily_fit import DAYS_A_YEAR, RANKED_MODELS, estimate_daily, still_pairs
+from stresslab.calibration.daily_fit import (
+    DAILY_MODELS,
+    DAYS_A_YEAR,
+    RANKED_MODELS,
+    DailyChoices,
+    estimate_daily,
+    still_pairs,
+)
 from stresslab.calibration.degrees_of_freedom import DEGREES_OF_FREEDOM
 from stresslab.calibration.estimate import Estimate
 from stresslab.calibration.floors import FLOOR_QUANTILE, raised, volatility_floor
 from stresslab.calibration.history import History, cut
 from stresslab.calibration.jump_fit import estimate_merton
+from stresslab.calibration.range_volatility import VOLATILITY_METHODS
 from stresslab.calibration.regime_fit import estimate_regimes
 from stresslab.calibration.returns import bar_returns, check_overlap, daily_returns, own_days, returns_on
 from stresslab.calibration.short_histories import short_assets, with_short_assets
@@ -62,6 +70,8 @@ class Calibration:
         What the reader should know about this fit.
     volatility_floors : numpy.ndarray or None
         The least volatility of each asset that was asked for, [asset], a year; None where none was.
+    choices : DailyChoices
+        How a model of days measured volatilities and correlations.
     """
 
     model: str
@@ -76,6 +86,7 @@ class Calibration:
     windows: tuple[History, ...]
     remarks: tuple[str, ...]
     volatility_floors: NDArray[np.float64] | None = None
+    choices: DailyChoices = field(default_factory=DailyChoices)
 
     @property
     def assets(self) -> tuple[str, ...]:
@@ -90,6 +101,7 @@ def calibrate(
     since: dt.date | None = None,
     until: dt.date | None = None,
     floor_days: int | None = None,
+    choices: DailyChoices | None = None,
 ) -> Calibration:
     """Fit a market model to histories.
 
@@ -126,6 +138,8 @@ def calibrate(
     floor_days : int, optional
         No volatility below the upper quartile of the asset's own rolling volatilities over this many days, at least
         `MINIMUM_FLOOR_DAYS` (`stresslab.calibration.floors`); the whole history up to the window's end counts.
+    choices : DailyChoices, optional
+        How models of days measure volatilities and correlations; default: closes, and correlations as they are.
 
     Returns
     -------
@@ -139,19 +153,23 @@ def calibrate(
         not move, or a clock is wrong (`shift_faults`).
     """
     histories = tuple(histories)
+    choices = choices or DailyChoices()
     _check(histories, model)
+    _check_choices(model, choices)
     if floor_days is not None and floor_days < MINIMUM_FLOOR_DAYS:
         problem = f"a floor from windows of {floor_days} days"
         raise InputError([Fault("--floor", 1, 1, problem, f"give at least {MINIMUM_FLOOR_DAYS}d")])
     short = [] if model in HISTORY_MODELS else short_assets(histories, since, until)
     long = tuple(history for index, history in enumerate(histories) if index not in short)
-    fit = _fitted(long, model, since, until)
+    fit = _fitted(long, model, since, until, choices)
     if short:
         fit = _with_short(fit, histories, short)
     return fit if floor_days is None else _with_floor(fit, floor_days, short)
 
 
-def _fitted(histories: tuple[History, ...], model: str, since: dt.date | None, until: dt.date | None) -> Calibration:
+def _fitted(
+    histories: tuple[History, ...], model: str, since: dt.date | None, until: dt.date | None, choices: DailyChoices
+) -> Calibration:
     if model in BAR_MODELS or model == "merton":
         check_bars(histories, model, since, until)
     returns = daily_returns(histories, since, until)
@@ -174,7 +192,7 @@ def _fitted(histories: tuple[History, ...], model: str, since: dt.date | None, u
     elif model == "regimes":
         estimate, standard_errors, own_remarks = estimate_regimes(returns.values)
     else:
-        estimate, standard_errors, own_remarks = estimate_daily(histories, returns.values, model)
+        estimate, standard_errors, own_remarks = estimate_daily(histories, returns.values, returns.days, model, choices)
     return Calibration(
         model=model,
         since=first,
@@ -187,6 +205,7 @@ def _fitted(histories: tuple[History, ...], model: str, since: dt.date | None, u
         histories=histories,
         windows=windows,
         remarks=(*_remarks(estimate, complete, since, first, until, last), *own_remarks),
+        choices=choices,
     )
 
 
@@ -289,6 +308,16 @@ def _check(histories: tuple[History, ...], model: str) -> None:
         seen.setdefault(history.asset, history.path)
     if faults:
         raise InputError(faults)
+
+
+def _check_choices(model: str, choices: DailyChoices) -> None:
+    if choices.volatility not in VOLATILITY_METHODS:
+        problem = f"no volatility is called {choices.volatility!r}"
+        raise InputError([Fault("--volatility", 1, 1, problem, f"choose one of {', '.join(VOLATILITY_METHODS)}")])
+    if model not in DAILY_MODELS and choices != DailyChoices():
+        option = "--shrinkage" if choices.shrinkage else "--volatility"
+        problem = f"{model} does not measure volatilities and correlations by the day"
+        raise InputError([Fault(option, 1, 1, problem, f"leave it out, or choose one of {', '.join(DAILY_MODELS)}")])
 
 
 def _remarks(

@@ -324,10 +324,16 @@ def _method(calibration: Calibration) -> str:
             "(Higham 2002); drifts: set to 0, not estimated; no return is taken across a missing bar, and no bar is "
             "filled in"
         )
+    drawn = "; correlations drawn towards their mean (Ledoit and Wolf 2004)" if calibration.choices.shrinkage else ""
+    measured = (
+        "sample standard deviation of log returns of UTC days"
+        if calibration.choices.volatility == "close"
+        else f"{calibration.choices.volatility} from highs and lows of UTC days with all their bars"
+    )
     return (
-        "volatilities: sample standard deviation of log returns of UTC days, times sqrt(365), since the day is the "
+        f"volatilities: {measured}, times sqrt(365), since the day is the "
         "unit of the model and moves that come and go within a day add up to no risk over a quarter "
-        f"(volatility_from_bars stands beside for comparison); {_METHODS[calibration.model]}; "
+        f"(volatility_from_bars stands beside for comparison); {_METHODS[calibration.model]}{drawn}; "
         "repair: nearest correlation matrix in the Frobenius norm (Higham 2002); drifts: set to 0, not estimated; "
         "standard errors: jackknife over 40 blocks of consecutive days; "
         "no return is taken across a missing bar, and no bar is filled in"
