@@ -28,10 +28,11 @@ from stresslab.calibration.regime_fit import estimate_regimes
 from stresslab.calibration.returns import bar_returns, check_overlap, daily_returns, own_days, returns_on
 from stresslab.calibration.short_histories import short_assets, with_short_assets
 from stresslab.calibration.time_shifts import shift_faults
+from stresslab.calibration.variance_fit import estimate_heston
 from stresslab.documents.faults import Fault, InputError
 
 # The market models that this package knows how to fit.
-FITTED_MODELS = ("gbm", "student_t", "copula_t", "merton", "regimes", *BAR_MODELS)
+FITTED_MODELS = ("gbm", "student_t", "copula_t", "merton", "heston", "regimes", *BAR_MODELS)
 # Models whose volatility is that of a part of what moves prices.
 _PARTIAL = ("merton", "regimes")
 _YEAR = DAYS_A_YEAR * 86_400
@@ -106,7 +107,8 @@ def calibrate(
     """Fit a market model to histories.
 
     ``garch``, ``filtered_history`` and ``bootstrap`` are fitted to the bars themselves, see
-    `stresslab.calibration.bar_fitting`, and ``merton`` too, see `stresslab.calibration.jump_fit`; for ``regimes`` see
+    `stresslab.calibration.bar_fitting`, and ``merton`` too, see `stresslab.calibration.jump_fit`, and ``heston``, see
+    `stresslab.calibration.variance_fit`; for ``regimes`` see
     `stresslab.calibration.regime_fit`. What follows is said of the others.
 
     All figures come from daily log returns (UTC days). The day is the unit in which the Student-t model draws its
@@ -170,7 +172,7 @@ def calibrate(
 def _fitted(
     histories: tuple[History, ...], model: str, since: dt.date | None, until: dt.date | None, choices: DailyChoices
 ) -> Calibration:
-    if model in BAR_MODELS or model == "merton":
+    if model in (*BAR_MODELS, "merton", "heston"):
         check_bars(histories, model, since, until)
     returns = daily_returns(histories, since, until)
     first, last = returns.days[0].item(), returns.days[-1].item()
@@ -189,6 +191,8 @@ def _fitted(
         estimate, standard_errors, own_remarks = estimate_bars(windows, model)
     elif model == "merton":
         estimate, standard_errors, own_remarks = estimate_merton(windows)
+    elif model == "heston":
+        estimate, standard_errors, own_remarks = estimate_heston(windows)
     elif model == "regimes":
         estimate, standard_errors, own_remarks = estimate_regimes(returns.values)
     else:

@@ -65,6 +65,13 @@ _WHOLE_METHODS = {
         "volatilities and correlations are those of the diffusion; standard errors: jackknife over 20 "
         "blocks of consecutive bars"
     ),
+    "heston": (
+        "realized variance of days with all their bars: volatility from its mean, mean_reversion and "
+        "volatility_of_variance by least squares from its autocovariances at 1 to 30 days, leverage_correlation from "
+        "the covariance of a day's return with the next day's variance less that of the day before; correlations: "
+        "sin(pi / 2 (2 P - 1)) with P the share of bars in which two assets move the same way; start_volatility: not "
+        "fitted, the long-run volatility; standard errors: jackknife over 20 blocks of consecutive days"
+    ),
     "regimes": (
         "two hidden states of daily log returns of all assets, normal with free covariances, by expectation and "
         "maximization, means held at the sample's; volatilities and correlations are those of calm, stress_correlation "
