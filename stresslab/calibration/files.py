@@ -6,9 +6,11 @@ import datetime as dt
 from collections.abc import Sequence
 from pathlib import Path
 
+from stresslab.calibration.daily_fit import DailyChoices
 from stresslab.calibration.fitting import Calibration, calibrate
 from stresslab.calibration.history import History, read_specification
 from stresslab.calibration.writing import check_target, write_calibration
+from stresslab.documents.durations import days_of
 from stresslab.documents.faults import Fault, InputError
 
 # The model whose forecasts held up best (docs/backtest.md).
@@ -23,6 +25,9 @@ def calibrate_files(
     since: dt.date | None = None,
     until: dt.date | None = None,
     note: str = "",
+    floor: str | None = None,
+    volatility: str = "close",
+    shrinkage: bool = False,
 ) -> Calibration:
     """Read histories, fit a model, write the calibration.
 
@@ -38,6 +43,13 @@ def calibrate_files(
         First and last day of the window; default: all days that every history covers.
     note : str
         Kept in the file: why these data and this window.
+    floor : str, optional
+        A duration of whole days, as ``"90d"``: no volatility below the upper quartile of the asset's own volatilities
+        over so many days.
+    volatility : str
+        One of `stresslab.calibration.range_volatility.VOLATILITY_METHODS`; of models of days alone.
+    shrinkage : bool
+        Whether to draw correlations towards their mean (`stresslab.calibration.shrinkage`); of models of days alone.
 
     Returns
     -------
@@ -50,6 +62,7 @@ def calibrate_files(
         Every fault of every history at once; or what `calibrate` or `write_calibration` finds.
     """
     check_target(out)
+    floor_days = None if floor is None else _days(floor)
     histories: list[History] = []
     faults: list[Fault] = []
     for specification in specifications:
@@ -59,6 +72,17 @@ def calibrate_files(
             faults += error.faults
     if faults:
         raise InputError(faults)
-    calibration = calibrate(histories, model, since=since, until=until)
+    choices = DailyChoices(volatility, shrinkage)
+    calibration = calibrate(histories, model, since=since, until=until, floor_days=floor_days, choices=choices)
     write_calibration(calibration, out, note)
     return calibration
+
+
+def _days(floor: str) -> int:
+    try:
+        days = days_of(floor)
+    except ValueError as error:
+        raise InputError([Fault("--floor", 1, 1, *error.args)]) from None
+    if days.denominator != 1:
+        raise InputError([Fault("--floor", 1, 1, f"{floor} is no whole number of days", 'write it as "90d"')])
+    return int(days)

@@ -4,33 +4,41 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stresslab.calibration.bar_fitting import BAR_MODELS, check_bars, estimate_bars
-from stresslab.calibration.correlation import nearest_correlation, pearson_correlation, rank_correlation
-from stresslab.calibration.degrees_of_freedom import DEGREES_OF_FREEDOM, fit_degrees_of_freedom
-from stresslab.calibration.estimate import Estimate, cluster_error
+from stresslab.calibration.bar_fitting import BAR_MODELS, HISTORY_MODELS, check_bars, estimate_bars
+from stresslab.calibration.daily_fit import (
+    DAILY_MODELS,
+    DAYS_A_YEAR,
+    RANKED_MODELS,
+    DailyChoices,
+    estimate_daily,
+    still_pairs,
+)
+from stresslab.calibration.degrees_of_freedom import DEGREES_OF_FREEDOM
+from stresslab.calibration.estimate import Estimate
+from stresslab.calibration.floors import FLOOR_QUANTILE, raised, volatility_floor
 from stresslab.calibration.history import History, cut
 from stresslab.calibration.jump_fit import estimate_merton
+from stresslab.calibration.range_volatility import VOLATILITY_METHODS
 from stresslab.calibration.regime_fit import estimate_regimes
-from stresslab.calibration.returns import bar_returns, daily_returns
+from stresslab.calibration.returns import bar_returns, check_overlap, daily_returns, own_days, returns_on
+from stresslab.calibration.short_histories import short_assets, with_short_assets
 from stresslab.calibration.time_shifts import shift_faults
+from stresslab.calibration.variance_fit import estimate_heston
 from stresslab.documents.faults import Fault, InputError
 
 # The market models that this package knows how to fit.
-FITTED_MODELS = ("gbm", "student_t", "copula_t", "merton", "regimes", *BAR_MODELS)
-_RANKED = ("student_t", "copula_t")
-DAYS_A_YEAR = 365
+FITTED_MODELS = ("gbm", "student_t", "copula_t", "merton", "heston", "regimes", *BAR_MODELS)
+# Models whose volatility is that of a part of what moves prices.
+_PARTIAL = ("merton", "regimes")
 _YEAR = DAYS_A_YEAR * 86_400
-_GROUPS = 40
 _FEW_DAYS = 250
-# Rounding to four decimals moves no eigenvalue by more than 0.5e-4 an asset (Weyl); a floor of twice that keeps the
-# written matrix definite.
-CORRELATION_DECIMALS = 4
-_FLOOR_PER_ASSET = 1e-4
+# With fewer days a window's volatility is mostly chance.
+MINIMUM_FLOOR_DAYS = 20
 # What arithmetic makes of an eigenvalue of 0.
 _ROUNDING = 1e-12
 
@@ -61,6 +69,10 @@ class Calibration:
         The bars inside the window.
     remarks : tuple of str
         What the reader should know about this fit.
+    volatility_floors : numpy.ndarray or None
+        The least volatility of each asset that was asked for, [asset], a year; None where none was.
+    choices : DailyChoices
+        How a model of days measured volatilities and correlations.
     """
 
     model: str
@@ -74,6 +86,8 @@ class Calibration:
     histories: tuple[History, ...]
     windows: tuple[History, ...]
     remarks: tuple[str, ...]
+    volatility_floors: NDArray[np.float64] | None = None
+    choices: DailyChoices = field(default_factory=DailyChoices)
 
     @property
     def assets(self) -> tuple[str, ...]:
@@ -82,12 +96,19 @@ class Calibration:
 
 
 def calibrate(
-    histories: Sequence[History], model: str, *, since: dt.date | None = None, until: dt.date | None = None
+    histories: Sequence[History],
+    model: str,
+    *,
+    since: dt.date | None = None,
+    until: dt.date | None = None,
+    floor_days: int | None = None,
+    choices: DailyChoices | None = None,
 ) -> Calibration:
     """Fit a market model to histories.
 
     ``garch``, ``filtered_history`` and ``bootstrap`` are fitted to the bars themselves, see
-    `stresslab.calibration.bar_fitting`, and ``merton`` too, see `stresslab.calibration.jump_fit`; for ``regimes`` see
+    `stresslab.calibration.bar_fitting`, and ``merton`` too, see `stresslab.calibration.jump_fit`, and ``heston``, see
+    `stresslab.calibration.variance_fit`; for ``regimes`` see
     `stresslab.calibration.regime_fit`. What follows is said of the others.
 
     All figures come from daily log returns (UTC days). The day is the unit in which the Student-t model draws its
@@ -105,6 +126,9 @@ def calibrate(
     Standard errors are those of the jackknife over 40 blocks of consecutive days (fewer days: over as many), so that
     fat tails and clustered volatility widen them.
 
+    Assets with a short history do not shorten the window of the others: `with_short_assets` gives them a prior. Models
+    that draw whole rows from histories know no such way.
+
     Parameters
     ----------
     histories : sequence of History
@@ -112,7 +136,12 @@ def calibrate(
     model : str
         One of `FITTED_MODELS`.
     since, until : datetime.date, optional
-        First and last day of the window; default: all days that every history covers.
+        First and last day of the window; default: all days that every history covers, short ones left aside.
+    floor_days : int, optional
+        No volatility below the upper quartile of the asset's own rolling volatilities over this many days, at least
+        `MINIMUM_FLOOR_DAYS` (`stresslab.calibration.floors`); the whole history up to the window's end counts.
+    choices : DailyChoices, optional
+        How models of days measure volatilities and correlations; default: closes, and correlations as they are.
 
     Returns
     -------
@@ -126,8 +155,24 @@ def calibrate(
         not move, or a clock is wrong (`shift_faults`).
     """
     histories = tuple(histories)
+    choices = choices or DailyChoices()
     _check(histories, model)
-    if model in BAR_MODELS or model == "merton":
+    _check_choices(model, choices)
+    if floor_days is not None and floor_days < MINIMUM_FLOOR_DAYS:
+        problem = f"a floor from windows of {floor_days} days"
+        raise InputError([Fault("--floor", 1, 1, problem, f"give at least {MINIMUM_FLOOR_DAYS}d")])
+    short = [] if model in HISTORY_MODELS else short_assets(histories, since, until)
+    long = tuple(history for index, history in enumerate(histories) if index not in short)
+    fit = _fitted(long, model, since, until, choices)
+    if short:
+        fit = _with_short(fit, histories, short)
+    return fit if floor_days is None else _with_floor(fit, floor_days, short)
+
+
+def _fitted(
+    histories: tuple[History, ...], model: str, since: dt.date | None, until: dt.date | None, choices: DailyChoices
+) -> Calibration:
+    if model in (*BAR_MODELS, "merton", "heston"):
         check_bars(histories, model, since, until)
     returns = daily_returns(histories, since, until)
     first, last = returns.days[0].item(), returns.days[-1].item()
@@ -135,7 +180,7 @@ def calibrate(
     if model in ("student_t", "regimes") and complete < _fewest_days(model, len(histories)):
         problem = f"only {complete} days on which every asset has a return"
         raise InputError([Fault(histories[0].path, 1, 1, problem, "give histories of one period")])
-    still = _still_pairs(returns.values, model)
+    still = still_pairs(returns.values, model)
     if still:
         raise InputError([_still_fault(histories, pair, first, last) for pair in still])
     windows = tuple(cut(history, returns.days[0], returns.days[-1] + np.timedelta64(1, "D")) for history in histories)
@@ -146,12 +191,12 @@ def calibrate(
         estimate, standard_errors, own_remarks = estimate_bars(windows, model)
     elif model == "merton":
         estimate, standard_errors, own_remarks = estimate_merton(windows)
+    elif model == "heston":
+        estimate, standard_errors, own_remarks = estimate_heston(windows)
     elif model == "regimes":
         estimate, standard_errors, own_remarks = estimate_regimes(returns.values)
     else:
-        estimate = _estimate(returns.values, model)
-        standard_errors, left_out = _jackknife(histories, returns.values, model, estimate)
-        own_remarks = _left_out_remarks(histories, left_out)
+        estimate, standard_errors, own_remarks = estimate_daily(histories, returns.values, returns.days, model, choices)
     return Calibration(
         model=model,
         since=first,
@@ -164,53 +209,77 @@ def calibrate(
         histories=histories,
         windows=windows,
         remarks=(*_remarks(estimate, complete, since, first, until, last), *own_remarks),
+        choices=choices,
     )
+
+
+def _with_short(fit: Calibration, histories: tuple[History, ...], short: Sequence[int]) -> Calibration:
+    days = _days(fit)
+    returns = returns_on(histories, days)
+    check_overlap(histories, returns)
+    still = [pair for pair in still_pairs(returns, "gbm") if pair[0] in short or pair[1] in short]
+    if still:
+        raise InputError([_still_fault(histories, pair, fit.since, fit.until) for pair in still])
+    windows = tuple(cut(history, days[0], days[-1] + np.timedelta64(1, "D")) for history in histories)
+    shifted = shift_faults(windows)
+    if shifted:
+        raise InputError(shifted)
+    names = [history.asset for history in histories]
+    ranked = fit.model in RANKED_MODELS
+    estimate, errors, remarks = with_short_assets(
+        fit.estimate, fit.standard_errors, returns, short, names, ranked=ranked
+    )
+    return replace(
+        fit,
+        estimate=estimate,
+        standard_errors=errors,
+        bar_volatilities=np.array([_bar_volatility(window) for window in windows]),
+        returns=(~np.isnan(returns)).sum(axis=0),
+        histories=histories,
+        windows=windows,
+        remarks=(*fit.remarks, *remarks),
+    )
+
+
+def _with_floor(fit: Calibration, days: int, short: Sequence[int]) -> Calibration:
+    floors = np.array([_floor(history, fit.until, days) for history in fit.histories])
+    missing = [history for history, floor in zip(fit.histories, floors, strict=True) if np.isnan(floor)]
+    if missing:
+        problem, remedy = f"no {days} days together, of which a floor is made", "give longer histories or fewer days"
+        raise InputError([Fault(history.path, 1, 1, f"{history.asset} has {problem}", remedy) for history in missing])
+    measured = fit.estimate.volatilities
+    if fit.model in _PARTIAL:
+        measured = np.nanstd(returns_on(fit.histories, _days(fit)), axis=0, ddof=1) * np.sqrt(DAYS_A_YEAR)
+        long = [index for index in range(len(measured)) if index not in short]
+        share = (fit.estimate.volatilities[long] / measured[long]).mean()
+        measured[list(short)] = fit.estimate.volatilities[list(short)] / share
+    estimate, errors = raised(fit.estimate, fit.standard_errors, measured, floors)
+    lifted = [
+        f"{asset} from {before:.4f} to {floor:.4f}"
+        for asset, before, floor in zip(fit.assets, measured, floors, strict=True)
+        if floor > before
+    ]
+    said = f"raised were {', '.join(lifted)} (standard errors in proportion)" if lifted else "none had to be raised"
+    remark = (
+        f"No volatility is below the asset's floor, the {100 * FLOOR_QUANTILE:.0f}th percentile of its volatilities "
+        f"over {days} days in all of its history up to {fit.until}: {said}."
+    )
+    return replace(
+        fit, estimate=estimate, standard_errors=errors, volatility_floors=floors, remarks=(*fit.remarks, remark)
+    )
+
+
+def _days(fit: Calibration) -> NDArray[np.datetime64]:
+    return np.arange(np.datetime64(fit.since, "D"), np.datetime64(fit.until, "D") + np.timedelta64(1, "D"))
+
+
+def _floor(history: History, until: dt.date, days: int) -> float:
+    return volatility_floor(returns_on([history], own_days(history, None, until))[:, 0], days)
 
 
 def _fewest_days(model: str, assets: int) -> int:
     """Days with a return of every asset, below which the joint likelihood says nothing."""
     return 10 * (assets + 2) if model == "regimes" else assets + 2
-
-
-def _estimate(returns: NDArray[np.float64], model: str) -> Estimate:
-    volatilities = np.nanstd(returns, axis=0, ddof=1) * np.sqrt(DAYS_A_YEAR)
-    raw = rank_correlation(returns) if model in _RANKED else pearson_correlation(returns)
-    correlation, repair = nearest_correlation(raw, floor=_FLOOR_PER_ASSET * returns.shape[1])
-    parameters = {"degrees_of_freedom": fit_degrees_of_freedom(returns, correlation)} if model == "student_t" else {}
-    by_asset = {}
-    if model == "copula_t":
-        alone = [fit_degrees_of_freedom(column[:, None], np.eye(1)) for column in returns.T]
-        by_asset["tail_degrees_of_freedom"] = np.array(alone)
-    return Estimate(volatilities, correlation, parameters, repair, by_asset)
-
-
-def _still_pairs(returns: NDArray[np.float64], model: str) -> list[tuple[int, int | None]]:
-    """Assets that do not move where an estimate needs them to.
-
-    Returns
-    -------
-    list of (int, int or None)
-        The asset, and the other one on whose days it stands still; itself where it never moves; None for the days on
-        which every asset has a return.
-    """
-    present = ~np.isnan(returns)
-    complete = present.all(axis=1)
-    still: list[tuple[int, int | None]] = []
-    for asset in range(returns.shape[1]):
-        alone = [(asset, asset)] if _is_still(returns[present[:, asset], asset]) else []
-        others = [
-            (asset, other)
-            for other in range(returns.shape[1])
-            if other != asset and _is_still(returns[present[:, asset] & present[:, other], asset])
-        ]
-        still += alone or others
-        if model in ("student_t", "regimes") and not alone and not others and _is_still(returns[complete, asset]):
-            still.append((asset, None))
-    return still
-
-
-def _is_still(returns: NDArray[np.float64]) -> bool:
-    return len(returns) > 0 and bool(returns.max() <= returns.min())
 
 
 def _still_fault(histories: Sequence[History], pair: tuple[int, int | None], first: dt.date, last: dt.date) -> Fault:
@@ -222,47 +291,6 @@ def _still_fault(histories: Sequence[History], pair: tuple[int, int | None], fir
     days = "on which every asset has a return" if other is None else f"that it shares with {histories[other].asset}"
     problem = f"{history.asset} does not move on the days {days} in the window, {window}, so it has no correlation"
     return Fault(history.path, 1, 1, problem, "choose another window, or calibrate without this asset")
-
-
-def _jackknife(
-    histories: Sequence[History], returns: NDArray[np.float64], model: str, estimate: Estimate
-) -> tuple[Estimate, list[list[tuple[int, int | None]]]]:
-    """Standard errors, and what stands still in each replicate that had to be left out."""
-    groups = np.array_split(np.arange(len(returns)), min(_GROUPS, len(returns)))
-    samples = [np.delete(returns, group, axis=0) for group in groups]
-    still = [_still_pairs(sample, model) for sample in samples]
-    replicates = [_estimate(sample, model) for sample, pairs in zip(samples, still, strict=True) if not pairs]
-    if len(replicates) < 2:
-        problem = "the prices move on too few days to tell how sure the figures are"
-        raise InputError(
-            [Fault(histories[0].path, 1, 1, problem, "give longer histories, or histories of traded assets")]
-        )
-
-    errors = Estimate(
-        volatilities=cluster_error([replicate.volatilities for replicate in replicates]),
-        correlation=cluster_error([replicate.correlation for replicate in replicates]),
-        parameters={
-            name: float(cluster_error([np.asarray(replicate.parameters[name]) for replicate in replicates]))
-            for name in estimate.parameters
-        },
-        repair=estimate.repair,
-        by_asset={
-            name: cluster_error([replicate.by_asset[name] for replicate in replicates]) for name in estimate.by_asset
-        },
-    )
-    return errors, [pairs for pairs in still if pairs]
-
-
-def _left_out_remarks(
-    histories: Sequence[History], left_out: Sequence[Sequence[tuple[int, int | None]]]
-) -> tuple[str, ...]:
-    if not left_out:
-        return ()
-    names = dict.fromkeys(histories[asset].asset for pairs in left_out for asset, _ in pairs)
-    return (
-        f"All that {', '.join(names)} moved fell into a few days: without them there is no estimate, and the standard "
-        f"errors, which leave out {len(left_out)} of the jackknife's blocks for it, are too small.",
-    )
 
 
 def _bar_volatility(window: History) -> float:
@@ -284,6 +312,16 @@ def _check(histories: tuple[History, ...], model: str) -> None:
         seen.setdefault(history.asset, history.path)
     if faults:
         raise InputError(faults)
+
+
+def _check_choices(model: str, choices: DailyChoices) -> None:
+    if choices.volatility not in VOLATILITY_METHODS:
+        problem = f"no volatility is called {choices.volatility!r}"
+        raise InputError([Fault("--volatility", 1, 1, problem, f"choose one of {', '.join(VOLATILITY_METHODS)}")])
+    if model not in DAILY_MODELS and choices != DailyChoices():
+        option = "--shrinkage" if choices.shrinkage else "--volatility"
+        problem = f"{model} does not measure volatilities and correlations by the day"
+        raise InputError([Fault(option, 1, 1, problem, f"leave it out, or choose one of {', '.join(DAILY_MODELS)}")])
 
 
 def _remarks(

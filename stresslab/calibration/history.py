@@ -375,7 +375,7 @@ def _price_findings(
         )
         findings.append(
             _notice(
-                name, lines[crossed[0]], problem, "kept as they are; volatilities and correlations use closes alone"
+                name, lines[crossed[0]], problem, "kept as they are; unless ranges are asked for, fits use closes alone"
             )
         )
     if (close == close[0]).all():

@@ -77,13 +77,48 @@ def daily_returns(histories: Sequence[History], since: dt.date | None, until: dt
     if first > last:
         problem = f"no history in the window from {since or 'the first day'} to {until or 'the last day'}"
         raise InputError([_fault(histories[0], problem, "choose a window that all histories cover")])
-    logarithms = np.full((last - first + 2, len(histories)), np.nan)
+    returns = _between(closes, first, last)
+    check_overlap(histories, returns)
+    return DailyReturns(np.arange(first, last + 1).astype("datetime64[D]"), returns)
+
+
+def returns_on(histories: Sequence[History], days: NDArray[np.datetime64]) -> NDArray[np.float64]:
+    """Daily log returns on given days, whether a history covers them or not.
+
+    Parameters
+    ----------
+    histories : sequence of History
+        At least one.
+    days : numpy.ndarray
+        Consecutive UTC days, [day], datetime64[D].
+
+    Returns
+    -------
+    numpy.ndarray
+        [day, asset]; NaN where a history lacks one of the two closes.
+    """
+    numbers = days.astype(np.int64)
+    return _between([_daily_closes(history) for history in histories], int(numbers[0]), int(numbers[-1]))
+
+
+def own_days(history: History, since: dt.date | None, until: dt.date | None) -> NDArray[np.datetime64]:
+    """The days from a history's first daily return to its last, inside the window, [day]; empty where there is none."""
+    days, _ = _daily_closes(history)
+    if len(days) < 2:
+        return np.empty(0, dtype="datetime64[D]")
+    first = max(int(days[0]) + 1, _day_number(since)) if since else int(days[0]) + 1
+    last = min(int(days[-1]), _day_number(until)) if until else int(days[-1])
+    return np.arange(first, last + 1).astype("datetime64[D]")
+
+
+def _between(
+    closes: Sequence[tuple[NDArray[np.int64], NDArray[np.float64]]], first: int, last: int
+) -> NDArray[np.float64]:
+    logarithms = np.full((last - first + 2, len(closes)), np.nan)
     for column, (days, close) in enumerate(closes):
         inside = (days >= first - 1) & (days <= last)
         logarithms[days[inside] - first + 1, column] = np.log(close[inside])
-    returns = np.diff(logarithms, axis=0)
-    _check_overlap(histories, returns)
-    return DailyReturns(np.arange(first, last + 1).astype("datetime64[D]"), returns)
+    return np.asarray(np.diff(logarithms, axis=0))
 
 
 def bar_returns(history: History) -> NDArray[np.float64]:
@@ -98,7 +133,8 @@ def _daily_closes(history: History) -> tuple[NDArray[np.int64], NDArray[np.float
     return ends[last_of_day] // _DAY - 1, history.close[last_of_day]
 
 
-def _check_overlap(histories: Sequence[History], returns: NDArray[np.float64]) -> None:
+def check_overlap(histories: Sequence[History], returns: NDArray[np.float64]) -> None:
+    """Refuse fewer than `MINIMUM_DAYS` returns of an asset or of a pair; an `InputError` with every fault."""
     present = (~np.isnan(returns)).astype(np.int64)
     counts = present.T @ present
     faults = []

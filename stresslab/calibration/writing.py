@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from stresslab.calibration.bar_fitting import BAR_MODELS, HISTORY_MODELS, MEAN_BLOCK
-from stresslab.calibration.fitting import CORRELATION_DECIMALS, Calibration
+from stresslab.calibration.daily_fit import CORRELATION_DECIMALS
+from stresslab.calibration.fitting import Calibration
 from stresslab.calibration.history import Gap, History
 from stresslab.documents.durations import duration_text
 from stresslab.documents.faults import Fault, InputError
@@ -63,6 +64,13 @@ _WHOLE_METHODS = {
         "its moment equation weighted by the probability of the kind in each bar, iterated until it rests; "
         "volatilities and correlations are those of the diffusion; standard errors: jackknife over 20 "
         "blocks of consecutive bars"
+    ),
+    "heston": (
+        "realized variance of days with all their bars: volatility from its mean, mean_reversion and "
+        "volatility_of_variance by least squares from its autocovariances at 1 to 30 days, leverage_correlation from "
+        "the covariance of a day's return with the next day's variance less that of the day before; correlations: "
+        "sin(pi / 2 (2 P - 1)) with P the share of bars in which two assets move the same way; start_volatility: not "
+        "fitted, the long-run volatility; standard errors: jackknife over 20 blocks of consecutive days"
     ),
     "regimes": (
         "two hidden states of daily log returns of all assets, normal with free covariances, by expectation and "
@@ -143,6 +151,7 @@ def calibration_toml(calibration: Calibration, name: str, note: str = "", folder
             f"daily_returns = {calibration.returns[index]}",
             f"volatility_standard_error = {errors.volatilities[index]:.4f}",
             f"volatility_from_bars = {calibration.bar_volatilities[index]:.4f}",
+            *_floor(calibration, index),
             f"missing_bars = {sum(gap.bars for gap in window.gaps)}",
             f"gaps = {toml_texts(_gap(gap) for gap in window.gaps)}",
             f"findings_of_whole_file = {toml_texts(_finding(history))}",
@@ -298,6 +307,11 @@ def _stated(calibration: Calibration, folder: Path) -> list[str]:
     return lines
 
 
+def _floor(calibration: Calibration, index: int) -> list[str]:
+    floors = calibration.volatility_floors
+    return [] if floors is None else [f"volatility_floor = {floors[index]:.4f}"]
+
+
 def _by_asset(assets: Iterable[str], values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> str:
     figures = [f"{toml_text(asset)} = {value:.4f}" for asset, value in zip(assets, values + 0.0, strict=True)]
     return f"{{ {', '.join(figures)} }}"
@@ -317,10 +331,16 @@ def _method(calibration: Calibration) -> str:
             "(Higham 2002); drifts: set to 0, not estimated; no return is taken across a missing bar, and no bar is "
             "filled in"
         )
+    drawn = "; correlations drawn towards their mean (Ledoit and Wolf 2004)" if calibration.choices.shrinkage else ""
+    measured = (
+        "sample standard deviation of log returns of UTC days"
+        if calibration.choices.volatility == "close"
+        else f"{calibration.choices.volatility} from highs and lows of UTC days with all their bars"
+    )
     return (
-        "volatilities: sample standard deviation of log returns of UTC days, times sqrt(365), since the day is the "
+        f"volatilities: {measured}, times sqrt(365), since the day is the "
         "unit of the model and moves that come and go within a day add up to no risk over a quarter "
-        f"(volatility_from_bars stands beside for comparison); {_METHODS[calibration.model]}; "
+        f"(volatility_from_bars stands beside for comparison); {_METHODS[calibration.model]}{drawn}; "
         "repair: nearest correlation matrix in the Frobenius norm (Higham 2002); drifts: set to 0, not estimated; "
         "standard errors: jackknife over 40 blocks of consecutive days; "
         "no return is taken across a missing bar, and no bar is filled in"

@@ -23,6 +23,14 @@ _DAY = click.DateTime(["%Y-%m-%d"])
 @click.option("--out", required=True, metavar="FILE", help="The calibration to write, ending in .toml.")
 @click.option("--since", type=_DAY, metavar="DAY", help="First day to use, as 2021-07-01.")
 @click.option("--until", type=_DAY, metavar="DAY", help="Last day to use; by default all days that every history has.")
+@click.option("--floor", metavar="DAYS", help="As 90d: none below the upper quartile of its 90-day volatilities.")
+@click.option(
+    "--volatility",
+    type=click.Choice(["close", "parkinson", "garman-klass", "yang-zhang"]),
+    default="close",
+    help="Of gbm, student_t and copula_t: from closes of days, or from their highs and lows.",
+)
+@click.option("--shrinkage", is_flag=True, help="Of the same: correlations drawn towards their mean (Ledoit-Wolf).")
 @click.option("--note", default="", metavar="TEXT", help="Kept in the file: why these histories and these days.")
 def command(
     histories: tuple[str, ...],
@@ -33,6 +41,9 @@ def command(
     out: str,
     since: dt.datetime | None,
     until: dt.datetime | None,
+    floor: str | None,
+    volatility: str,
+    shrinkage: bool,
     note: str,
 ) -> None:
     """Fit a market model to histories of bars, one file an asset; or premiums to histories of funding rates.
@@ -45,6 +56,8 @@ def command(
     if funding:
         if model is not None:
             raise click.UsageError("--funding and --model each write a calibration of their own: give one of them.")
+        if floor is not None or shrinkage or volatility != "close":
+            raise click.UsageError("--floor, --volatility and --shrinkage belong to --model, not to --funding.")
         from stresslab.calibration.funding_files import calibrate_funding_files
 
         rule = {"interest_rate": interest_rate, "clamp": clamp}
@@ -58,8 +71,17 @@ def command(
         from stresslab.calibration.files import DEFAULT_MODEL, calibrate_files
         from stresslab.calibration.writing import calibration_summary
 
-        summary = calibration_summary(
-            calibrate_files(histories, model or DEFAULT_MODEL, out, since=first, until=last, note=note)
+        calibration = calibrate_files(
+            histories,
+            model or DEFAULT_MODEL,
+            out,
+            since=first,
+            until=last,
+            note=note,
+            floor=floor,
+            volatility=volatility,
+            shrinkage=shrinkage,
         )
+        summary = calibration_summary(calibration)
     click.echo(summary.rstrip())
     click.echo(f"written: {out}")
