@@ -22,6 +22,7 @@ from stresslab.documents.faults import InputError
 
 COMMANDS = (
     "run",
+    "report",
     "replay",
     "validate",
     "explain",

@@ -80,6 +80,11 @@ def output_folder(path: Path) -> Iterator[Path]:
                 folder.rmdir()
 
 
+def is_former_run(folder: Path) -> bool:
+    """Whether a folder holds a finished run: a manifest that bears our mark."""
+    return _written_by_us(folder) is not None
+
+
 def _put(scratch: Path, place: Path) -> None:
     """Rename the finished folder to its place; the former one steps aside first and comes back if that fails."""
     if not place.exists():
