@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stresslab.results import saving
+from stresslab.results.code import code_hash
 from stresslab.results.dataset import assemble
 from stresslab.results.models import across_models, headline_table
 from stresslab.results.output_folder import OutputFolderError, output_folder, write_manifest
@@ -220,6 +221,12 @@ class _Clock:
         self.seconds[part] = seconds
 
 
+def _histories(scenario: Scenario) -> dict[str, str]:
+    """SHA-256 of the bars or price paths that the market draws from, by asset or kind."""
+    read = scenario.market.history or scenario.market.paths
+    return {} if read is None else dict(read.hashes)
+
+
 def _manifest(
     scenario: Scenario, outcomes: Outcomes, results: xr.Dataset, form: str, seconds: dict[str, float]
 ) -> dict[str, Any]:
@@ -234,6 +241,8 @@ def _manifest(
         "failed_paths": int(outcomes.failed.sum()),
         "block_width": outcomes.block_width,
         "form": form,
+        "histories": _histories(scenario),
+        "code": code_hash(),
         "versions": json.loads(results.attrs["versions"]),
         "finished": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "seconds": {phase: round(taken, 2) for phase, taken in seconds.items()},
