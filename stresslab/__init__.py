@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from stresslab.running import run as run
     from stresslab.running import run_models_to_folder as run_models_to_folder
     from stresslab.running import run_to_folder as run_to_folder
+    from stresslab.scenario.limits import read_limits as read_limits
     from stresslab.scenario.model_choice import read_scenarios as read_scenarios
     from stresslab.scenario.reading import read_scenario as read_scenario
     from stresslab.scenario.validation import validate_files as validate_files
@@ -74,6 +75,7 @@ _HOMES = MappingProxyType(
         "maintenance_margin": "stresslab.venues.rules.margin_rules",
         "multi_asset_account": "stresslab.margin.collateral",
         "read_book": "stresslab.book.reading",
+        "read_limits": "stresslab.scenario.limits",
         "read_pack": "stresslab.venues.reading",
         "read_scenario": "stresslab.scenario.reading",
         "read_scenarios": "stresslab.scenario.model_choice",
@@ -113,6 +115,7 @@ __all__ = [
     "maintenance_margin",
     "multi_asset_account",
     "read_book",
+    "read_limits",
     "read_pack",
     "read_scenario",
     "read_scenarios",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from stresslab.results import saving
 from stresslab.results.code import code_hash
 from stresslab.results.dataset import assemble
+from stresslab.results.limits import with_limits
 from stresslab.results.models import across_models, headline_table
 from stresslab.results.output_folder import OutputFolderError, output_folder, write_manifest
 from stresslab.results.tables import write_tables
@@ -25,6 +26,7 @@ from stresslab.simulation.run import simulate
 if TYPE_CHECKING:
     import xarray as xr
 
+    from stresslab.scenario.limits import Limits
     from stresslab.simulation.outcomes import Outcomes
 
 logger = logging.getLogger(__name__)
@@ -68,6 +70,7 @@ def run_to_folder(
     threads: int | None = None,
     keep_outcomes: bool = False,
     replays: xr.Dataset | None = None,
+    limits: Limits | None = None,
     progress: Progress | None = None,
 ) -> tuple[xr.Dataset, dict[str, float]]:
     """Run a scenario and leave ``results.nc``, ``report.pdf``, ``tables/*.csv`` and ``manifest.json`` in a folder.
@@ -86,6 +89,8 @@ def run_to_folder(
         Also save what became of every path, as ``outcomes.nc``.
     replays : xarray.Dataset, optional
         From `stresslab.replay`, of the same scenario: saved as ``replay.nc``, and a page of the report.
+    limits : Limits, optional
+        From `stresslab.read_limits`, read for this scenario: variables of the results, and lights on the first page.
 
     Returns
     -------
@@ -110,6 +115,8 @@ def run_to_folder(
         clock.lap("simulation")
         clock.split("simulation", "compilation", outcomes.compile_seconds)
         results = assemble(scenario, outcomes)
+        if limits is not None:
+            results = with_limits(results, limits)
         saving.save(results, folder / "results.nc")
         write_tables(results, folder / "tables")
         if keep_outcomes:
@@ -135,6 +142,7 @@ def run_models_to_folder(
     threads: int | None = None,
     keep_outcomes: bool = False,
     replays: xr.Dataset | None = None,
+    limits: Limits | None = None,
     progress: Progress | None = None,
 ) -> tuple[xr.Dataset, dict[str, float]]:
     """Run a scenario under several market models, and put the results side by side.
@@ -151,6 +159,8 @@ def run_models_to_folder(
         As in `run_to_folder`.
     replays : xarray.Dataset, optional
         As in `run_to_folder`; a replay draws nothing, so it is saved once, beside the folders of the models.
+    limits : Limits, optional
+        As in `run_to_folder`; each model is held against them.
     progress : callable, optional
         Called with the number of paths done, over all models.
 
@@ -178,6 +188,7 @@ def run_models_to_folder(
                 form=form,
                 threads=threads,
                 keep_outcomes=keep_outcomes,
+                limits=limits,
                 progress=None if progress is None else lambda count, before=before: progress(before + count),  # type: ignore[misc]
             )
             done += scenario.paths
@@ -232,10 +243,11 @@ def _manifest(
 ) -> dict[str, Any]:
     import jax
 
+    documents: dict[str, str] = json.loads(results.attrs["documents"])
     return {
         "title": scenario.name,
         "scenario_hash": results.attrs["scenario_hash"],
-        "inputs": {role: hashlib.sha256(text.encode()).hexdigest() for role, text in scenario.documents.items()},
+        "inputs": {role: hashlib.sha256(text.encode()).hexdigest() for role, text in documents.items()},
         "seed": scenario.seed,
         "paths": scenario.paths,
         "failed_paths": int(outcomes.failed.sum()),

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 @click.option("--keep-outcomes", is_flag=True, help="Also save what became of every path, as outcomes.nc.")
 @click.option("--models", metavar="A,B", help="Market models instead of the scenario's; several: a folder for each.")
 @click.option("--replays", is_flag=True, help="Also take the book through the named crashes; a page of the report.")
+@click.option("--limits", metavar="FILE", help="Hold the results against these limits; lights on page 1 of the report.")
+@click.option("--fail-on-breach", is_flag=True, help="End with status 3 if a limit is breached.")
 @click.option("--dry-run", is_flag=True, help="Print steps, memory and time to expect, and stop.")
 def command(
     scenario: str,
@@ -39,8 +41,10 @@ def command(
     keep_outcomes: bool,
     models: str | None,
     replays: bool,
+    limits: str | None,
+    fail_on_breach: bool,
     dry_run: bool,
-) -> None:
+) -> int:
     """Simulate a scenario and write results.nc, report.pdf, tables/*.csv and manifest.json to a folder.
 
     Under several models they stand in one folder a model, beside models.nc, models.csv, models.svg, and
@@ -50,20 +54,25 @@ def command(
     from stresslab.commands.messages import print_notices
     from stresslab.commands.progress import progress_of_paths
     from stresslab.measures.evaluate import NoValidPathError
+    from stresslab.results.limits import BREACH, WARNING, is_breached
     from stresslab.results.output_folder import OutputFolderError
+    from stresslab.scenario.limits import read_limits
     from stresslab.scenario.model_choice import read_scenarios
     from stresslab.scenario.replay import ReplayError
 
+    if fail_on_breach and limits is None:
+        raise click.UsageError("--fail-on-breach needs --limits FILE")
     named = None if models is None else [name.strip() for name in models.split(",")]
     questions = read_scenarios(scenario, paths=paths, seed=seed, models=named)
     question = questions[0]
+    held = None if limits is None else read_limits(limits, questions)
     print_notices(dict.fromkeys(notice for each in questions for notice in each.notices))
     if dry_run:
         for each in questions:
             if len(questions) > 1:
                 click.echo(each.market.model)
             _print_estimate(each, threads)
-        return
+        return 0
     if out is None:
         raise click.UsageError("--out DIR is missing; name the folder for the results")
 
@@ -83,6 +92,7 @@ def command(
                         threads=threads,
                         keep_outcomes=keep_outcomes,
                         replays=replayed,
+                        limits=held,
                         progress=progress,
                     )
                 else:
@@ -93,6 +103,7 @@ def command(
                         threads=threads,
                         keep_outcomes=keep_outcomes,
                         replays=replayed,
+                        limits=held,
                         progress=progress,
                     )
     except OutputFolderError as error:
@@ -112,6 +123,11 @@ def command(
     files += ["replay.nc", "manifest.json"] if replays else ["manifest.json"]
     files += ["and a folder for each model"] if several else []
     click.echo(f"written to {out}: {', '.join(files)}")
+    if held is not None:
+        states = results["limit_state"].values.ravel().tolist()
+        told = [f"{states.count(state)} {word}" for state, word in ((BREACH, "breached"), (WARNING, "at a warning"))]
+        click.echo(f"limits: of {len(states)}, {', '.join(told)}")
+    return 3 if fail_on_breach and is_breached(results) else 0
 
 
 def _print_estimate(question: Scenario, threads: int | None) -> None:

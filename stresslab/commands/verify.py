@@ -34,9 +34,8 @@ def command(folder: str, inputs: str | None, threads: int | None) -> int:
             with progress_of_paths(stored.scenario.paths) as progress:
                 verdict = verify(stored, threads=threads, progress=progress)
             same = same and verdict.same
-            click.echo(
-                f"{verdict.name}: {verdict.variables - len(verdict.differences)} of {verdict.variables} the same"
-            )
+            agreeing = verdict.variables - len(verdict.differences)
+            click.echo(f"{verdict.name}: {agreeing} of {verdict.variables} the same")
             for each in verdict.differences:
                 click.echo(f"  {each.name} {each.reason}")
             for remark in verdict.remarks:

@@ -13,8 +13,10 @@ import xarray as xr
 
 from stresslab.documents.faults import InputError
 from stresslab.results.differences import Difference, differences
+from stresslab.results.limits import with_limits
 from stresslab.results.output_folder import MANIFEST, read_manifest
 from stresslab.results.saving import ResultsError, load
+from stresslab.scenario.limits import limits_from_text
 from stresslab.scenario.scenario import Scenario
 from stresslab.scenario.stored import scenario_from_texts
 
@@ -176,6 +178,9 @@ def verify(stored: Stored, *, threads: int | None = None, progress: Callable[[in
     from stresslab.running import run
 
     again = run(stored.scenario, threads=threads, progress=progress)
+    limits = json.loads(stored.results.attrs["documents"]).get("limits")
+    if limits is not None:
+        again = with_limits(again, limits_from_text(limits))
     count, found = differences(stored.results, again)
     return Verdict(stored.name, count, found, _remarks(stored.results.attrs, again.attrs))
 
@@ -200,7 +205,9 @@ def _remarks(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
             f"blocks had {before['block_width']} paths and now have {after['block_width']}: numbers agree to rounding"
         )
     old, new = json.loads(before["versions"]), json.loads(after["versions"])
-    for name in sorted(old.keys() | new.keys()):
-        if old.get(name) != new.get(name):
-            remarks.append(f"{name} was {old.get(name, 'absent')} and is now {new.get(name, 'absent')}")
+    remarks += [
+        f"{name} was {old.get(name, 'absent')} and is now {new.get(name, 'absent')}"
+        for name in sorted(old.keys() | new.keys())
+        if old.get(name) != new.get(name)
+    ]
     return remarks
