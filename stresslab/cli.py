@@ -24,6 +24,7 @@ COMMANDS = (
     "run",
     "report",
     "verify",
+    "batch",
     "replay",
     "validate",
     "explain",

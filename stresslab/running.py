@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stresslab.results import saving
-from stresslab.results.code import code_hash
+from stresslab.results.code import code_hash, run_identity
 from stresslab.results.dataset import assemble
 from stresslab.results.limits import with_limits
 from stresslab.results.models import across_models, headline_table
@@ -130,7 +130,9 @@ def run_to_folder(
 
         typeset(results, folder / "report.pdf", form=form, replays=replays)
         clock.lap("report")
-        write_manifest(folder, _manifest(scenario, outcomes, results, form, clock.seconds))
+        write_manifest(
+            folder, _manifest(scenario, outcomes, results, form, clock.seconds, run_identity([scenario], form, limits))
+        )
     return results, clock.seconds
 
 
@@ -209,7 +211,15 @@ def run_models_to_folder(
         first = next(iter(results.values()))
         typeset(first, folder / "report.pdf", form=form, models=joined, replays=replays)
         hashes = {name: each.attrs["scenario_hash"] for name, each in results.items()}
-        write_manifest(folder, {"title": scenarios[0].name, "models": list(results), "scenario_hashes": hashes})
+        write_manifest(
+            folder,
+            {
+                "title": scenarios[0].name,
+                "identity": run_identity(scenarios, form, limits),
+                "models": list(results),
+                "scenario_hashes": hashes,
+            },
+        )
     return joined, seconds
 
 
@@ -239,13 +249,14 @@ def _histories(scenario: Scenario) -> dict[str, str]:
 
 
 def _manifest(
-    scenario: Scenario, outcomes: Outcomes, results: xr.Dataset, form: str, seconds: dict[str, float]
+    scenario: Scenario, outcomes: Outcomes, results: xr.Dataset, form: str, seconds: dict[str, float], identity: str
 ) -> dict[str, Any]:
     import jax
 
     documents: dict[str, str] = json.loads(results.attrs["documents"])
     return {
         "title": scenario.name,
+        "identity": identity,
         "scenario_hash": results.attrs["scenario_hash"],
         "inputs": {role: hashlib.sha256(text.encode()).hexdigest() for role, text in documents.items()},
         "seed": scenario.seed,
