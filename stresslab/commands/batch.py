@@ -37,11 +37,11 @@ def command(source: str, out: str, jobs: int | None, form: str, limits: str | No
         with interruptible() as undisturbed:
             with undisturbed():
                 import stresslab.simulation.block  # noqa: F401
-                from stresslab.reviewing.batch import is_breached, run_batch
+                from stresslab.reviewing.batch import STATUSES, is_breached, run_batch
             finished = run_batch(source, out, jobs=jobs, form=form, limits=limits, tell=_tell)
     except OutputFolderError as error:
         raise click.BadParameter(str(error), param_hint="--out") from error
-    counts = {status: sum(each.status == status for each in finished) for status in ("done", "unchanged", "failed")}
+    counts = {status: sum(each.status == status for each in finished) for status in STATUSES}
     breached = sum(is_breached(each) for each in finished)
     told = ", ".join(f"{number} {status}" for status, number in counts.items())
     click.echo(f"{told}; {breached} with a limit breached" if limits is not None else told)

@@ -82,17 +82,21 @@ def account_row(job: str, results: xr.Dataset) -> AccountRow:
     chance = [float(booked[f"account_liquidation_probability{end}"]) for end in ("", "_lower", "_upper")]
     states = [str(state) for state in results["limit_state"].values] if "limit_state" in results else []
     worst = next((state for state in (BREACH, WARNING, WITHIN) if state in states), "")
+    attributes = {name: str(results.attrs[name]) for name in ("model", "title", "book", "venue", "currency")}
     return AccountRow(
-        job,
-        *(str(results.attrs[name]) for name in ("model", "title", "book", "venue", "currency")),
-        int(results.attrs["paths"]) - int(results["failed_paths"]),
-        value,
-        *chance,
-        float(booked["expected_loss"]),
-        shortfall,
-        *(float(tail[f"expected_shortfall{end}"]) for end in ("_lower", "_upper")),
-        shortfall / value if value > 0.0 else float("inf"),
-        worst,
-        states.count(BREACH),
-        states.count(WARNING),
+        job=job,
+        **attributes,
+        paths=int(results.attrs["paths"]) - int(results["failed_paths"]),
+        account_value=value,
+        liquidation_probability=chance[0],
+        liquidation_probability_lower=chance[1],
+        liquidation_probability_upper=chance[2],
+        expected_loss=float(booked["expected_loss"]),
+        expected_shortfall=shortfall,
+        expected_shortfall_lower=float(tail["expected_shortfall_lower"]),
+        expected_shortfall_upper=float(tail["expected_shortfall_upper"]),
+        expected_shortfall_share=shortfall / value if value > 0.0 else float("inf"),
+        limits=worst,
+        breached=states.count(BREACH),
+        warned=states.count(WARNING),
     )

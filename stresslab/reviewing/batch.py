@@ -31,6 +31,7 @@ from stresslab.scenario.limits import read_limits
 from stresslab.scenario.model_choice import read_scenarios
 
 Status = Literal["done", "unchanged", "failed"]
+STATUSES: tuple[Status, ...] = ("done", "unchanged", "failed")
 
 
 @dataclass(frozen=True)
@@ -137,9 +138,7 @@ def run_batch(
 
             write_summary(ordered, folder / "summary.csv")
             write_cover(ordered, folder / "cover.pdf")
-            counts = {
-                status: sum(each.status == status for each in ordered) for status in ("done", "unchanged", "failed")
-            }
+            counts = {status: sum(each.status == status for each in ordered) for status in STATUSES}
             _log(log, event="end", **counts, breached=sum(is_breached(each) for each in ordered))
     finally:
         remove_leftovers(folder, found)
@@ -164,10 +163,9 @@ def _outcomes(tasks: Sequence[_Task], width: int) -> Iterator[Finished]:
                 try:
                     yield future.result()
                 except BrokenProcessPool:
-                    problem = "a process of the batch was ended from outside, perhaps for want of memory"
-                    yield Finished(
-                        flying[future].job, "failed", faults=(f"{flying[future].job.file}: {problem}; start again",)
-                    )
+                    problem = "a process of the batch was ended from outside, perhaps for want of memory; start again"
+                    job = flying[future].job
+                    yield Finished(job, "failed", faults=(f"{job.file}: {problem}",))
         except BaseException:
             executor.shutdown(wait=False, cancel_futures=True)
             for process in multiprocessing.active_children():
@@ -176,7 +174,7 @@ def _outcomes(tasks: Sequence[_Task], width: int) -> Iterator[Finished]:
 
 
 def _end_with_parent() -> None:
-    """Let a process of the batch end when the batch does, however that comes about; Ctrl-C is the parent's to answer."""
+    """Let a process of the batch end when the batch does, however that comes; Ctrl-C is the parent's to answer."""
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -42,7 +42,9 @@ def write_cover(finished: Sequence[Finished], path: Path) -> None:
         [Page("All accounts, as booked", blocks)],
         kind="Batch of stress reviews",
         title="Accounts by risk",
-        subtitle=f"{_number(len(finished), 'scenario')} · {_number(len(rows), 'result')} · {count(failed)} could not be run",
+        subtitle=" · ".join(
+            [_number(len(finished), "scenario"), _number(len(rows), "result"), f"{count(failed)} could not be run"]
+        ),
         book="All accounts",
         identity=f"batch {hashlib.sha256(content.encode('utf-8')).hexdigest()[:12]}",
     )
@@ -55,7 +57,7 @@ def _finding(rows: Sequence[AccountRow]) -> str:
     first = rows[0]
     chance = in_text(*_chance(first))
     if first.liquidation_probability == 0.0:
-        return f"No account was liquidated on any path; for {first.book} that bounds the probability to {chance}"
+        return f"No account was liquidated on any path; for {first.book} that bounds the probability to {chance}."
     if len(rows) == 1:
         return f"{first.book} is liquidated with probability {chance}."
     tied = sum(row.liquidation_probability == first.liquidation_probability for row in rows)

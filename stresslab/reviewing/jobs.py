@@ -64,21 +64,19 @@ def find_jobs(source: str | Path, out: str | Path) -> tuple[Job, ...]:
 
 def _in_folder(folder: Path, out: Path) -> list[Job]:
     own = out.resolve()
-    found = []
-    for path in sorted(folder.rglob(f"*{ENDING}")):
-        if path.is_file() and own not in path.resolve().parents:
-            found.append(Job(path.relative_to(folder).with_suffix("").as_posix(), str(path)))
-    return found
+    return [
+        Job(path.relative_to(folder).with_suffix("").as_posix(), str(path))
+        for path in folder.rglob(f"*{ENDING}")
+        if path.is_file() and own not in path.resolve().parents
+    ]
 
 
 def _on_list(path: Path) -> list[Job]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:
-        problem = f"cannot be read: {error.strerror}"
-        raise InputError(
-            [Fault(str(path), 1, 1, problem, "name a folder, or a list with a scenario a line")]
-        ) from error
+        reason, remedy = f"cannot be read: {error.strerror}", "name a folder, or a list with a scenario a line"
+        raise InputError([Fault(str(path), 1, 1, reason, remedy)]) from error
     except UnicodeDecodeError as error:
         raise InputError([Fault(str(path), 1, 1, "is not UTF-8 text", "give a list with a scenario a line")]) from error
     jobs: dict[str, Job] = {}
@@ -88,7 +86,7 @@ def _on_list(path: Path) -> list[Job]:
         if not written or written.startswith("#"):
             continue
         relative = Path(os.path.normpath(written))
-        problem = None
+        problem: str | None = None
         if relative.suffix != ".toml":
             problem = "this is no .toml file"
         elif relative.is_absolute() or relative.parts[0] == "..":

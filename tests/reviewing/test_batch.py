@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -37,7 +38,7 @@ def content(folder: Path) -> dict[str, bytes]:
     }
 
 
-def entries(folder: Path) -> list[dict[str, object]]:
+def entries(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
 
 
@@ -79,7 +80,7 @@ def test_results_stand_under_the_scenarios_relative_paths(desks, finished):
 
 
 def test_scenarios_of_one_layout_share_the_program(finished):
-    first, second = (dict(entry["seconds"])["compilation"] for entry in entries(finished) if "seconds" in entry)
+    first, second = (entry["seconds"]["compilation"] for entry in entries(finished) if "seconds" in entry)
     # Oracle: a program is traced, compiled or loaded once; what is found again costs next to nothing.
     assert second < 0.2 < first or second < 0.5 * first
 
