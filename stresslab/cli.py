@@ -25,6 +25,7 @@ COMMANDS = (
     "report",
     "verify",
     "batch",
+    "compare",
     "replay",
     "validate",
     "explain",

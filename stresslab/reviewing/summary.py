@@ -35,7 +35,7 @@ def write_summary(finished: Sequence[Finished], path: Path) -> None:
     faults = [{"job": each.job.name, "fault": fault} for each in finished for fault in each.faults]
     columns = ["rank", *(field.name for field in fields(AccountRow)), "fault"]
     table = pd.DataFrame([*rows, *faults], columns=columns)
-    table = table.astype({name: "Int64" for name in ("rank", "breached", "warned")})
+    table = table.astype({name: "Int64" for name in ("rank", "paths", "breached", "warned")})
     texts = [name for name in columns if table[name].dtype.kind == "O"]
     table = table.assign(**{name: table[name].map(harmless) for name in texts})
     write_whole(path, table.to_csv(index=False, lineterminator="\n").encode("utf-8"))
