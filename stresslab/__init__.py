@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from stresslab.running import run as run
     from stresslab.running import run_models_to_folder as run_models_to_folder
     from stresslab.running import run_to_folder as run_to_folder
+    from stresslab.scenario.limits import read_limits as read_limits
     from stresslab.scenario.model_choice import read_scenarios as read_scenarios
     from stresslab.scenario.reading import read_scenario as read_scenario
     from stresslab.scenario.validation import validate_files as validate_files
@@ -85,6 +86,7 @@ _HOMES = MappingProxyType(
         "maintenance_margin": "stresslab.venues.rules.margin_rules",
         "multi_asset_account": "stresslab.margin.collateral",
         "read_book": "stresslab.book.reading",
+        "read_limits": "stresslab.scenario.limits",
         "read_pack": "stresslab.venues.reading",
         "read_precision": "stresslab.measures.precision",
         "read_scenario": "stresslab.scenario.reading",
@@ -130,6 +132,7 @@ __all__ = [
     "maintenance_margin",
     "multi_asset_account",
     "read_book",
+    "read_limits",
     "read_pack",
     "read_precision",
     "read_scenario",

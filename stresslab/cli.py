@@ -22,6 +22,10 @@ from stresslab.documents.faults import InputError
 
 COMMANDS = (
     "run",
+    "report",
+    "verify",
+    "batch",
+    "compare",
     "replay",
     "validate",
     "explain",
@@ -89,7 +93,8 @@ def _print_versions(ctx: click.Context, parameter: click.Parameter, asked: bool)
 def cli(verbose: int) -> None:
     """Monte Carlo stress simulator for leveraged portfolios of perpetual futures.
 
-    Exit status: 0 done, 1 stresslab is at fault, 2 the input is, 130 interrupted.
+    Exit status: 0 done, 1 stresslab is at fault, 2 the input is, 3 a limit is breached or numbers differ,
+    130 interrupted.
     """
     level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
     logging.basicConfig(
@@ -109,7 +114,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit status: 0 done, 1 stresslab is at fault, 2 the input is, 130 interrupted.
+        Exit status: 0 done, 1 stresslab is at fault, 2 the input is, 3 a limit is breached or numbers differ,
+        130 interrupted.
     """
     words = sys.argv[1:] if arguments is None else list(arguments)
     try:

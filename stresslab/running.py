@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any
 from stresslab.documents.faults import Notice
 from stresslab.measures.precision import Precision
 from stresslab.results import saving
+from stresslab.results.code import code_hash, run_identity
 from stresslab.results.dataset import assemble
+from stresslab.results.limits import with_limits
 from stresslab.results.models import across_models, headline_table
 from stresslab.results.output_folder import OutputFolderError, output_folder, write_manifest
 from stresslab.results.tables import write_tables
@@ -30,6 +32,7 @@ from stresslab.simulation.run import simulate
 if TYPE_CHECKING:
     import xarray as xr
 
+    from stresslab.scenario.limits import Limits
     from stresslab.simulation.outcomes import Outcomes
 
 logger = logging.getLogger(__name__)
@@ -95,6 +98,7 @@ def run_to_folder(
     executor: Executor | None = None,
     checkpoint: str | Path | None = None,
     until: Precision | None = None,
+    limits: Limits | None = None,
     progress: Progress | None = None,
 ) -> tuple[xr.Dataset, dict[str, float]]:
     """Run a scenario and leave ``results.nc``, ``report.pdf``, ``tables/*.csv`` and ``manifest.json`` in a folder.
@@ -113,6 +117,8 @@ def run_to_folder(
         Also save what became of every path, as ``outcomes.nc``.
     replays : xarray.Dataset, optional
         From `stresslab.replay`, of the same scenario: saved as ``replay.nc``, and a page of the report.
+    limits : Limits, optional
+        From `stresslab.read_limits`, read for this scenario: variables of the results, and lights on the first page.
 
     Returns
     -------
@@ -138,6 +144,8 @@ def run_to_folder(
         clock.lap("simulation")
         clock.split("simulation", "compilation", outcomes.compile_seconds)
         results = assemble(scenario, outcomes).assign_attrs(attributes)
+        if limits is not None:
+            results = with_limits(results, limits)
         saving.save(results, folder / "results.nc")
         write_tables(results, folder / "tables")
         if keep_outcomes:
@@ -151,7 +159,9 @@ def run_to_folder(
 
         typeset(results, folder / "report.pdf", form=form, replays=replays)
         clock.lap("report")
-        write_manifest(folder, _manifest(scenario, outcomes, results, form, clock.seconds))
+        write_manifest(
+            folder, _manifest(scenario, outcomes, results, form, clock.seconds, run_identity([scenario], form, limits))
+        )
     return results, clock.seconds
 
 
@@ -166,6 +176,7 @@ def run_models_to_folder(
     executor: Executor | None = None,
     checkpoint: str | Path | None = None,
     until: Precision | None = None,
+    limits: Limits | None = None,
     progress: Progress | None = None,
 ) -> tuple[xr.Dataset, dict[str, float]]:
     """Run a scenario under several market models, and put the results side by side.
@@ -184,6 +195,8 @@ def run_models_to_folder(
         As in `run_to_folder`; a replay draws nothing, so it is saved once, beside the folders of the models.
     checkpoint : path, optional
         As in `run_to_folder`; each model has a folder of its own in it.
+    limits : Limits, optional
+        As in `run_to_folder`; each model is held against them.
     progress : callable, optional
         Called with the number of paths done, over all models.
 
@@ -213,6 +226,7 @@ def run_models_to_folder(
                 executor=executor,
                 checkpoint=None if checkpoint is None else Path(checkpoint) / name,
                 until=until,
+                limits=limits,
                 progress=None if progress is None else lambda count, before=before: progress(before + count),  # type: ignore[misc]
             )
             done += scenario.paths
@@ -233,7 +247,15 @@ def run_models_to_folder(
         first = next(iter(results.values()))
         typeset(first, folder / "report.pdf", form=form, models=joined, replays=replays)
         hashes = {name: each.attrs["scenario_hash"] for name, each in results.items()}
-        write_manifest(folder, {"title": scenarios[0].name, "models": list(results), "scenario_hashes": hashes})
+        write_manifest(
+            folder,
+            {
+                "title": scenarios[0].name,
+                "identity": run_identity(scenarios, form, limits),
+                "models": list(results),
+                "scenario_hashes": hashes,
+            },
+        )
     return joined, seconds
 
 
@@ -316,21 +338,31 @@ class _Clock:
         self.seconds[part] = seconds
 
 
+def _histories(scenario: Scenario) -> dict[str, str]:
+    """SHA-256 of the bars or price paths that the market draws from, by asset or kind."""
+    read = scenario.market.history or scenario.market.paths
+    return {} if read is None else dict(read.hashes)
+
+
 def _manifest(
-    scenario: Scenario, outcomes: Outcomes, results: xr.Dataset, form: str, seconds: dict[str, float]
+    scenario: Scenario, outcomes: Outcomes, results: xr.Dataset, form: str, seconds: dict[str, float], identity: str
 ) -> dict[str, Any]:
     import jax
 
+    documents: dict[str, str] = json.loads(results.attrs["documents"])
     return {
         "title": scenario.name,
+        "identity": identity,
         "scenario_hash": results.attrs["scenario_hash"],
-        "inputs": {role: hashlib.sha256(text.encode()).hexdigest() for role, text in scenario.documents.items()},
+        "inputs": {role: hashlib.sha256(text.encode()).hexdigest() for role, text in documents.items()},
         "seed": scenario.seed,
         "paths": scenario.paths,
         **({"until": json.loads(results.attrs["until"])} if "until" in results.attrs else {}),
         "failed_paths": int(outcomes.failed.sum()),
         "block_width": outcomes.block_width,
         "form": form,
+        "histories": _histories(scenario),
+        "code": code_hash(),
         "versions": json.loads(results.attrs["versions"]),
         "finished": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "seconds": {phase: round(taken, 2) for phase, taken in seconds.items()},

@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 )
 @click.option("--models", metavar="A,B", help="Market models instead of the scenario's; several: a folder for each.")
 @click.option("--replays", is_flag=True, help="Also take the book through the named crashes; a page of the report.")
+@click.option("--limits", metavar="FILE", help="Hold the results against these limits; lights on page 1 of the report.")
+@click.option("--fail-on-breach", is_flag=True, help="End with status 3 if a limit is breached.")
 @click.option("--dry-run", is_flag=True, help="Print steps, memory and time to expect, and stop.")
 def command(
     scenario: str,
@@ -60,8 +62,10 @@ def command(
     until: str | None,
     models: str | None,
     replays: bool,
+    limits: str | None,
+    fail_on_breach: bool,
     dry_run: bool,
-) -> None:
+) -> int:
     """Simulate a scenario and write results.nc, report.pdf, tables/*.csv and manifest.json to a folder.
 
     Under several models they stand in one folder a model, beside models.nc, models.csv, models.svg, and
@@ -72,15 +76,20 @@ def command(
     from stresslab.commands.progress import progress_of_paths
     from stresslab.measures.evaluate import NoValidPathError
     from stresslab.measures.precision import PrecisionError, read_precision
+    from stresslab.results.limits import BREACH, WARNING, is_breached
     from stresslab.results.output_folder import OutputFolderError
+    from stresslab.scenario.limits import read_limits
     from stresslab.scenario.model_choice import read_scenarios
     from stresslab.scenario.replay import ReplayError
     from stresslab.simulation.checkpoint import CheckpointError
     from stresslab.simulation.executors import ClusterError, executor_named
 
+    if fail_on_breach and limits is None:
+        raise click.UsageError("--fail-on-breach needs --limits FILE")
     named = None if models is None else [name.strip() for name in models.split(",")]
     questions = read_scenarios(scenario, paths=paths, seed=seed, models=named)
     question = questions[0]
+    held = None if limits is None else read_limits(limits, questions)
     print_notices(dict.fromkeys(notice for each in questions for notice in each.notices))
     try:
         precision = None if until is None else read_precision(until, question.configurations)
@@ -91,7 +100,7 @@ def command(
             if len(questions) > 1:
                 click.echo(each.market.model)
             _print_estimate(each, threads)
-        return
+        return 0
     try:
         chosen = executor_named(executor, threads)
     except ValueError as error:
@@ -114,6 +123,7 @@ def command(
                     "checkpoint": checkpoint,
                     "until": precision,
                     "replays": replayed,
+                    "limits": held,
                     "progress": progress,
                 }
                 if len(questions) == 1:
@@ -149,6 +159,11 @@ def command(
     files += ["replay.nc", "manifest.json"] if replays else ["manifest.json"]
     files += ["and a folder for each model"] if several else []
     click.echo(f"written to {out}: {', '.join(files)}")
+    if held is not None:
+        states = results["limit_state"].values.ravel().tolist()
+        told = [f"{states.count(state)} {word}" for state, word in ((BREACH, "breached"), (WARNING, "at a warning"))]
+        click.echo(f"limits: of {len(states)}, {', '.join(told)}")
+    return 3 if fail_on_breach and is_breached(results) else 0
 
 
 def _print_estimate(question: Scenario, threads: int | None) -> None:

@@ -8,8 +8,8 @@ import click
 
 
 @click.command()
-@click.argument("kind", type=click.Choice(["book", "scenario", "venue"]))
-def command(kind: Literal["book", "scenario", "venue"]) -> None:
+@click.argument("kind", type=click.Choice(["book", "scenario", "venue", "limits"]))
+def command(kind: Literal["book", "scenario", "venue", "limits"]) -> None:
     """Print the JSON Schema of a kind of file.
 
     Editors check and complete a TOML file whose first line names the schema, such as

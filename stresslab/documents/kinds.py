@@ -7,7 +7,7 @@ from typing import Literal
 
 from stresslab.documents.findings import Document, Findings
 
-Kind = Literal["scenario", "book", "venue", "calibration", "funding"]
+Kind = Literal["scenario", "book", "venue", "calibration", "funding", "limits"]
 
 # Keys of the root that only one kind of file has.
 _MARKS: Mapping[Kind, frozenset[str]] = {
@@ -15,6 +15,7 @@ _MARKS: Mapping[Kind, frozenset[str]] = {
     "book": frozenset({"venue", "currency", "wallet_balance", "position"}),
     "venue": frozenset({"effective", "source", "funding", "liquidation", "symbols"}),
     "calibration": frozenset({"model", "as_of", "parameters", "assets", "correlation", "history"}),
+    "limits": frozenset({"limit"}),
     "funding": frozenset({"premiums", "interval", "interest_rate", "clamp", "own_correlation"}),
 }
 _TITLES: Mapping[Kind, str] = {
@@ -23,6 +24,7 @@ _TITLES: Mapping[Kind, str] = {
     "venue": "a venue's rule pack",
     "calibration": "a calibration",
     "funding": "a funding calibration",
+    "limits": "a file of limits",
 }
 
 

@@ -25,7 +25,8 @@ class Column:
     title : str
         Head, with the unit where there is one.
     align : str
-        ``left``, ``right``, or ``decimal`` for numbers whose points stand beneath each other.
+        ``left``, ``right``, ``light`` for a state told by its sign, or ``decimal`` for numbers whose points
+        stand beneath each other.
     width : float
         Share of the free width; 0 for as wide as its content.
     """

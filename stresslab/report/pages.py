@@ -14,6 +14,7 @@ from stresslab.report.charts.loss import figure_loss_distribution, figure_loss_t
 from stresslab.report.charts.margin_ratio import figure_margin_ratio
 from stresslab.report.charts.survival import figure_account_survival, figure_position_survival
 from stresslab.report.formatting import count, money
+from stresslab.report.limit_table import limit_table
 from stresslab.report.limitations import limitations
 from stresslab.report.manifest import manifest
 from stresslab.report.methodology import GLOSSARY, method
@@ -34,6 +35,7 @@ def summary_page(review: Review, appendix: list[Table]) -> Page:
     """The finding in words, the headline table, and what a reader must be warned of."""
     blocks: list[Block] = [
         {"kind": "findings", "items": findings.summary(review)},
+        *([table(lights, appendix)] if (lights := limit_table(review)) else []),
         table(tables.headline(review), appendix),
         *([table(tables.by_day(review), appendix)] if review.review_days else []),
     ]

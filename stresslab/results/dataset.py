@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import json
-import platform
 from collections.abc import Sequence
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-import stresslab
 from stresslab.margin.explanation import explain
 from stresslab.margin.ledger_lines import LINES
 from stresslab.measures.claims import Claim, claims
 from stresslab.measures.evaluate import Axes, axes_of, evaluate
 from stresslab.measures.named import Arrays, triple
 from stresslab.measures.policies import policy_base
+from stresslab.results.code import versions
 from stresslab.results.policy_variables import OPTIONAL
 from stresslab.results.variable import Variable
 from stresslab.results.variables import LEVELS, PROFILE, QUANTILES, REVIEW_DAYS, VARIABLES, companions
@@ -27,8 +25,6 @@ from stresslab.simulation.outcomes import Outcomes
 
 SCHEMA = 1
 _OF_ACCOUNTS = {"expected_ledger", "transfers_quantile", *OPTIONAL}
-# What the digits of a result depend on.
-_LIBRARIES = ("jax", "jaxlib", "numpy", "scipy", "xarray")
 
 
 def assemble(scenario: Scenario, outcomes: Outcomes) -> xr.Dataset:
@@ -127,7 +123,6 @@ def _coordinates(scenario: Scenario, axes: Axes) -> dict[str, Any]:
 
 
 def _attributes(scenario: Scenario, outcomes: Outcomes) -> dict[str, Any]:
-    versions = {"stresslab": stresslab.__version__, "python": platform.python_version()}
     return {
         "schema": SCHEMA,
         "title": scenario.name,
@@ -147,7 +142,7 @@ def _attributes(scenario: Scenario, outcomes: Outcomes) -> dict[str, Any]:
         "resolved_scenario": json.dumps(resolved(scenario), sort_keys=True, ensure_ascii=False),
         "documents": json.dumps(dict(scenario.documents), sort_keys=True, ensure_ascii=False),
         "notices": json.dumps([_notice(notice) for notice in scenario.notices], ensure_ascii=False),
-        "versions": json.dumps(versions | {library: version(library) for library in _LIBRARIES}, sort_keys=True),
+        "versions": json.dumps(versions(), sort_keys=True),
     }
 
 

@@ -80,6 +80,11 @@ def output_folder(path: Path) -> Iterator[Path]:
                 folder.rmdir()
 
 
+def is_former_run(folder: Path) -> bool:
+    """Whether a folder holds a finished run: a manifest that bears our mark."""
+    return _written_by_us(folder) is not None
+
+
 def _put(scratch: Path, place: Path) -> None:
     """Rename the finished folder to its place; the former one steps aside first and comes back if that fails."""
     if not place.exists():
@@ -129,15 +134,32 @@ def _check_free(path: Path, place: Path) -> None:
         )
 
 
-def _written_by_us(place: Path) -> set[str] | None:
-    """Files that the manifest of a former run names, itself among them; None where there is no manifest of ours."""
+def read_manifest(folder: Path) -> dict[str, Any] | None:
+    """The manifest of a finished run; None where there is none that bears our mark.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Any folder.
+
+    Returns
+    -------
+    dict or None
+        With ``files``, a dict of relative names to SHA-256, among what `write_manifest` was given.
+    """
     try:
-        manifest = json.loads((place / MANIFEST).read_text(encoding="utf-8"))
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     if not isinstance(manifest, dict) or manifest.get("schema") != MARK or not isinstance(manifest.get("files"), dict):
         return None
-    return {MANIFEST, *manifest["files"]}
+    return manifest
+
+
+def _written_by_us(place: Path) -> set[str] | None:
+    """Files that the manifest of a former run names, itself among them; None where there is no manifest of ours."""
+    manifest = read_manifest(place)
+    return None if manifest is None else {MANIFEST, *manifest["files"]}
 
 
 def _files(folder: Path) -> set[str]:

@@ -43,8 +43,9 @@ def _table(part: xr.Dataset, dims: tuple[str, ...]) -> pd.DataFrame:
     # A pool that a configuration lacks has no row.
     table = table.dropna(how="all", subset=measured) if len(measured) == len(part.data_vars) else table
     texts = [column for column in table.columns if table[column].dtype.kind not in "fi"]
-    return table.assign(**{column: table[column].map(_harmless) for column in texts})
+    return table.assign(**{column: table[column].map(harmless) for column in texts})
 
 
-def _harmless(cell: object) -> object:
+def harmless(cell: object) -> object:
+    """A cell that no spreadsheet takes for a formula; anything but such a text stays as it is."""
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA_SIGNS) else cell

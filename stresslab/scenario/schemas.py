@@ -11,14 +11,15 @@ from pydantic import BaseModel
 from stresslab.book.reading import BookFile
 from stresslab.documents.reading import keys_of
 from stresslab.market.models import MODELS
+from stresslab.scenario.limits import LimitsFile
 from stresslab.scenario.policy_reading import KINDS
 from stresslab.scenario.tables import ScenarioFile
 from stresslab.venues.reading import PackFile
 
-Kind = Literal["scenario", "book", "venue"]
+Kind = Literal["scenario", "book", "venue", "limits"]
 
 _ROOTS: Mapping[str, type[BaseModel]] = MappingProxyType(
-    {"book": BookFile, "scenario": ScenarioFile, "venue": PackFile}
+    {"book": BookFile, "scenario": ScenarioFile, "venue": PackFile, "limits": LimitsFile}
 )
 
 
@@ -27,7 +28,7 @@ def json_schema(kind: Kind) -> dict[str, Any]:
 
     Parameters
     ----------
-    kind : {"scenario", "book", "venue"}
+    kind : {"scenario", "book", "venue", "limits"}
         Which file.
 
     Returns

@@ -12,6 +12,7 @@ from stresslab.documents.kinds import kind_of
 from stresslab.documents.reading import open_document
 from stresslab.market.calibration_file import calibration_from
 from stresslab.market.funding_file import funding_calibration_from
+from stresslab.scenario.limits import limits_from
 from stresslab.scenario.model_choice import scenarios_from
 from stresslab.venues.reading import pack_from
 
@@ -45,10 +46,13 @@ def validate_files(paths: Iterable[str | Path]) -> tuple[tuple[Fault, ...], tupl
             calibration_from(document, findings)
         elif kind == "funding":
             funding_calibration_from(document, findings)
+        elif kind == "limits":
+            limits_from(document, findings)
         else:
             problem = "no key of this file tells what it is"
             remedy = (
-                "write a scenario, a book, a venue's rule pack or a calibration; `stresslab schema` prints their keys"
+                "write a scenario, a book, a venue's rule pack, a calibration or limits; "
+                "`stresslab schema` prints their keys"
             )
             findings.fault(document, (), problem, remedy)
     return tuple(sorted(set(findings.faults))), tuple(sorted(set(findings.notices)))

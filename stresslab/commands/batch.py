@@ -1,0 +1,58 @@
+"""``stresslab batch``: many scenarios into one folder."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from stresslab.reviewing.batch import Finished
+
+
+@click.command()
+@click.argument("source", metavar="FOLDER|LIST")
+@click.option("--out", required=True, metavar="DIR", help="Folder for all results; a former batch in it is taken up.")
+@click.option("--jobs", type=click.IntRange(1, 256), metavar="N", help="Processes; by default one a core.")
+@click.option(
+    "--form",
+    type=click.Choice(["short", "standard"]),
+    default="short",
+    show_default=True,
+    help="Which pages the reports have.",
+)
+@click.option("--limits", metavar="FILE", help="Hold every account against these limits.")
+def command(source: str, out: str, jobs: int | None, form: str, limits: str | None) -> int:
+    """Run every *scenario.toml below FOLDER, or every scenario of a LIST with one a line.
+
+    Results stand below DIR under the scenarios' relative paths. What is done and whose inputs are the same is not done
+    again. DIR also gets cover.pdf and summary.csv, which rank all accounts, and log.jsonl.
+
+    Exit status: 0 all done, 2 a scenario could not be run, 3 all done and a limit is breached.
+    """
+    from stresslab.commands.interruption import interruptible
+    from stresslab.results.output_folder import OutputFolderError
+
+    try:
+        with interruptible() as undisturbed:
+            with undisturbed():
+                import stresslab.simulation.block  # noqa: F401
+                from stresslab.reviewing.batch import STATUSES, is_breached, run_batch
+            finished = run_batch(source, out, jobs=jobs, form=form, limits=limits, tell=_tell)
+    except OutputFolderError as error:
+        raise click.BadParameter(str(error), param_hint="--out") from error
+    counts = {status: sum(each.status == status for each in finished) for status in STATUSES}
+    breached = sum(is_breached(each) for each in finished)
+    told = ", ".join(f"{number} {status}" for status, number in counts.items())
+    click.echo(f"{told}; {breached} with a limit breached" if limits is not None else told)
+    click.echo(f"written to {out}: cover.pdf, summary.csv, log.jsonl, and a folder for each scenario")
+    if counts["failed"]:
+        return 2
+    return 3 if breached else 0
+
+
+def _tell(finished: Finished) -> None:
+    took = f", {sum(finished.seconds.values()):.1f} s" if finished.seconds else ""
+    click.echo(f"{finished.status:9} {finished.job.name}{took}")
+    for fault in finished.faults:
+        click.echo(fault, err=True)

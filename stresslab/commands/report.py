@@ -1,0 +1,52 @@
+"""``stresslab report``: typeset a finished run again, without another simulation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("results", metavar="RESULTS")
+@click.option("--out", required=True, metavar="FILE", help="The PDF to write; an existing one is replaced.")
+@click.option(
+    "--form",
+    type=click.Choice(["short", "standard"]),
+    default="standard",
+    show_default=True,
+    help="Which pages the report has.",
+)
+def command(results: str, out: str, form: str) -> None:
+    """Typeset a report from RESULTS, a run's folder or its results.nc.
+
+    Nothing is simulated and nothing else is read. The bytes are those of the run's own report of that form.
+    """
+    from stresslab.results.output_folder import is_former_run
+    from stresslab.results.saving import ResultsError, load
+
+    target = Path(out)
+    problem = None
+    if target.suffix.lower() != ".pdf":
+        problem = f"{out} does not end in .pdf; name a PDF"
+    elif not target.parent.is_dir():
+        problem = f"there is no folder {target.parent}; make it first"
+    elif target.is_dir():
+        problem = f"{out} is a folder; name a file"
+    elif is_former_run(target.parent):
+        problem = f"{target.parent} is the folder of a run, which keeps what its manifest lists; choose another folder"
+    if problem is not None:
+        raise click.BadParameter(problem, param_hint="--out")
+    try:
+        found = load(results)
+    except ResultsError as error:
+        raise click.BadParameter(str(error), param_hint="RESULTS") from error
+
+    # Charts and typesetting take a second to import.
+    from stresslab.report import typeset
+
+    try:
+        typeset(found, target, form=form)
+    except OSError as error:
+        raise click.BadParameter(f"{out} cannot be written: {error.strerror}", param_hint="--out") from error
+    click.echo(f"written to {out}: the {form} report of {found.attrs['title']}")

@@ -1,0 +1,1 @@
+"""What is done with finished runs, and with many of them: verification, batches, comparisons."""
