@@ -32,6 +32,7 @@ COMMANDS = (
     "allocate",
     "calibrate",
     "backtest",
+    "uncertainty",
     "import-positions",
     "schema",
     "venues",

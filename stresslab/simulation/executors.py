@@ -7,11 +7,11 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from stresslab.simulation.compilation import processor
-from stresslab.simulation.preparation import Simulation, block_program
+from stresslab.simulation.preparation import Programs, Simulation, block_program
 from stresslab.simulation.stretch import Stretch
 
 
@@ -60,6 +60,8 @@ class ThreadExecutor:
     ----------
     threads : int, optional
         Blocks in flight, at least 1; by default one a core.
+    programs : Programs, optional
+        Programs compiled before, which simulations of the same layout share; theirs are added. By default none.
 
     Raises
     ------
@@ -68,6 +70,7 @@ class ThreadExecutor:
     """
 
     threads: int | None = None
+    programs: Programs | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if self.threads is not None and self.threads < 1:
@@ -76,11 +79,12 @@ class ThreadExecutor:
     @contextmanager
     def session(self, simulation: Simulation) -> Iterator[Session]:
         """Begin with a simulation; it is compiled when the first block is asked for."""
-        yield _ThreadSession(simulation, self.threads or os.cpu_count() or 1)
+        yield _ThreadSession(simulation, self.threads or os.cpu_count() or 1, self.programs)
 
 
 class _ThreadSession:
-    def __init__(self, simulation: Simulation, threads: int) -> None:
+    def __init__(self, simulation: Simulation, threads: int, programs: Programs | None) -> None:
+        self._programs = programs
         self._simulation = simulation
         self._threads = threads
         self.processor = processor()
@@ -91,7 +95,7 @@ class _ThreadSession:
         if not any(runs):
             return
         if self._work is None:
-            self._work, self.compile_seconds = block_program(self._simulation)
+            self._work, self.compile_seconds = block_program(self._simulation, self._programs)
         executor = ThreadPoolExecutor(self._threads, thread_name_prefix="block")
         flying: deque[Future[Stretch]] = deque()
         try:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,8 @@ from stresslab.simulation.stretch import Arrays, Stretch
 from stresslab.venues.rules.procedures import WHOLE
 
 if TYPE_CHECKING:
+    from jax.stages import Compiled
+
     from stresslab.margin.pool_engine import Outcome
     from stresslab.margin.settlement import AccountOutcome
     from stresslab.simulation.block import BlockResult
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 DAYS_PER_YEAR = 365.0
+
+Programs = dict[tuple[Hashable, ...], "Compiled"]
+"""Compiled programs by what they depend on."""
 _SNAPSHOTS = 100
 
 
@@ -87,13 +92,15 @@ def prepare(scenario: Scenario, *, bridge: Bridge = "every_pool", every_account:
     )
 
 
-def block_program(simulation: Simulation) -> tuple[Callable[[int], Stretch], float]:
+def block_program(simulation: Simulation, programs: Programs | None = None) -> tuple[Callable[[int], Stretch], float]:
     """Compile the program of a block, or load it from the cache.
 
     Parameters
     ----------
     simulation : Simulation
         What to simulate.
+    programs : Programs, optional
+        Where a program of the same layout is looked for, and this one is kept.
 
     Returns
     -------
@@ -131,7 +138,11 @@ def block_program(simulation: Simulation) -> tuple[Callable[[int], Stretch], flo
         funding,
         account_layout=None if accounts is None else accounts.layout,
     )
-    program = compiled(lower)
+    leaves = problem.parameters, process, streams, grid, account_parameters, funding
+    key = problem.layout, None if accounts is None else accounts.layout, *_shapes(leaves)
+    program = programs[key] if programs is not None and key in programs else compiled(lower)
+    if programs is not None:
+        programs[key] = program
     compile_seconds = time.perf_counter() - started
     logger.info("compiled in %.1f s", compile_seconds)
 
@@ -147,6 +158,14 @@ def block_program(simulation: Simulation) -> tuple[Callable[[int], Stretch], flo
         return Stretch(first, stop, arrays, _above_edges(np.asarray(result.ratio_bins)[..., counted]))
 
     return work, compile_seconds
+
+
+def _shapes(leaves: Any) -> tuple[Hashable, ...]:
+    """What of parameters a program depends on: how they nest, and shape and kind of each; never their values."""
+    import jax
+
+    flat, tree = jax.tree.flatten(leaves)
+    return (tree, *((np.shape(leaf), np.asarray(leaf).dtype.str) for leaf in flat))
 
 
 def snapshot_steps(steps: int, step: float) -> NDArray[np.int32]:

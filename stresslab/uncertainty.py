@@ -1,0 +1,181 @@
+"""How much of a probability hangs on figures that a short past leaves unsure (METHODS M50)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from stresslab.results import saving
+from stresslab.results.output_folder import output_folder, write_manifest
+from stresslab.running import run
+from stresslab.scenario.parameter_draws import drawn_markets
+from stresslab.scenario.scenario import Scenario
+from stresslab.simulation.executors import ThreadExecutor
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+DRAWS = 40
+ENVELOPE = (0.1, 0.9)
+"""Quantiles over the draws between which the envelope lies."""
+_FIGURES = ("account_liquidation_probability", "liquidation_probability", "expected_loss", "expected_shortfall")
+_LEVEL = 0.975
+
+
+def parameter_uncertainty(
+    scenario: Scenario,
+    draws: int = DRAWS,
+    *,
+    threads: int | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> xr.Dataset:
+    """The main numbers as stated, and under figures drawn from the calibration's standard errors.
+
+    Every draw is simulated with the same random numbers and the same compiled program, so what differs between them is
+    the figures.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        With a calibration that states standard errors.
+    draws : int
+        At least 2.
+    threads : int, optional
+        Blocks of paths in flight; by default one a core.
+    progress : callable, optional
+        Called with the number of paths done, over all draws and the stated figures.
+
+    Returns
+    -------
+    xarray.Dataset
+        By ``parameter_draw``: probabilities of liquidation of the account and of every pool, expected loss and
+        expected shortfall at 97.5 %, and the volatilities. Beside each its value as stated (``_stated``), with its
+        sampling interval (``_stated_lower``, ``_stated_upper``, 95 %), and the quantiles of `ENVELOPE` over the draws
+        (``_low``, ``_high``).
+
+    Raises
+    ------
+    InputError
+        As `stresslab.scenario.parameter_draws.drawn_markets`.
+    """
+    import xarray as xr
+
+    drawn, names = drawn_markets(scenario, draws)
+    executor = ThreadExecutor(threads, programs={})
+    done = 0
+
+    def one(question: Scenario) -> xr.Dataset:
+        nonlocal done
+        before = done
+        found = run(question, executor=executor, progress=None if progress is None else lambda n: progress(before + n))
+        done += question.paths
+        return found
+
+    stated = one(scenario)
+    stated = stated.sel(level=_LEVEL)
+    wanted = [*_FIGURES]
+    parts = [one(each).sel(level=_LEVEL)[wanted] for each in drawn]
+    index = pd.RangeIndex(draws, name="parameter_draw")
+    found = xr.concat(parts, index, coords="minimal", compat="override", join="exact", combine_attrs="drop")
+    for name in wanted:
+        found[name].attrs = dict(stated[name].attrs)
+        for suffix in ("", "_lower", "_upper"):
+            found[f"{name}_stated{suffix}"] = stated[f"{name}{suffix}"].drop_vars("level", errors="ignore")
+        for suffix, quantile in zip(("low", "high"), ENVELOPE, strict=True):
+            values = found[name].transpose("parameter_draw", ...)
+            envelope = values.isel(parameter_draw=0, drop=True).copy(data=np.quantile(values.values, quantile, axis=0))
+            told = {"long_name": f"{quantile:.0%} quantile over draws of the market's figures"}
+            found[f"{name}_{suffix}"] = envelope.assign_attrs(stated[name].attrs | told)
+    volatilities = np.array([each.market.volatilities for each in drawn])
+    found["volatility"] = (("parameter_draw", "underlying"), volatilities, {"units": "1", "long_name": "a year"})
+    found = found.assign_coords(underlying=list(scenario.market.assets))
+    kept = ("scenario_hash", "currency", "title", "seed", "paths", "versions", "documents")
+    attributes = {key: stated.attrs[key] for key in kept if key in stated.attrs}
+    return found.assign_attrs(attributes, drawn_figures=", ".join(names), envelope=envelope_in_words(ENVELOPE))
+
+
+def envelope_in_words(quantiles: tuple[float, float]) -> str:
+    """The envelope in words."""
+    return " to ".join(f"{quantile:.0%}" for quantile in quantiles)
+
+
+def uncertainty_to_folder(
+    scenario: Scenario,
+    out: str | Path,
+    draws: int = DRAWS,
+    *,
+    threads: int | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> xr.Dataset:
+    """Draw, simulate, and leave ``uncertainty.nc``, ``uncertainty.csv``, ``uncertainty.svg`` and ``manifest.json``.
+
+    Parameters
+    ----------
+    scenario, draws, threads, progress
+        As in `parameter_uncertainty`.
+    out : path
+        The folder; it is made new, or replaced where it holds a former run.
+
+    Returns
+    -------
+    xarray.Dataset
+        What `parameter_uncertainty` gives.
+
+    Raises
+    ------
+    InputError, OutputFolderError
+        As `parameter_uncertainty`; if the folder holds something else or cannot be written.
+    """
+    with output_folder(Path(out)) as folder:
+        results = parameter_uncertainty(scenario, draws, threads=threads, progress=progress)
+        saving.save(results, folder / "uncertainty.nc")
+        uncertainty_table(results).to_csv(folder / "uncertainty.csv", index=False, lineterminator="\n")
+
+        from stresslab.report.charts.uncertainty import figure_uncertainty
+        from stresslab.report.style import svg
+
+        (folder / "uncertainty.svg").write_text(svg(figure_uncertainty(results)), encoding="utf-8")
+        manifest = {
+            "kind": "uncertainty",
+            "title": scenario.name,
+            "scenario_hash": results.attrs["scenario_hash"],
+            "draws": draws,
+            "paths": scenario.paths,
+            "drawn": results.attrs["drawn_figures"],
+            "finished": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        }
+        write_manifest(folder, manifest)
+    return results
+
+
+def uncertainty_table(results: xr.Dataset) -> pd.DataFrame:
+    """One row for each number of an account and configuration: stated, its sampling interval, and the envelope.
+
+    Parameters
+    ----------
+    results : xarray.Dataset
+        From `parameter_uncertainty`.
+    """
+    rows = []
+    for name in _FIGURES:
+        if results[name].ndim != 2:  # pools have their own names beside, in the dataset
+            continue
+        for configuration in results.configuration.values:
+            here = results.sel(configuration=configuration)
+            suffixes = ("stated", "stated_lower", "stated_upper", "low", "high")
+            figures = {suffix: float(here[f"{name}_{suffix}"]) for suffix in suffixes}
+            least, greatest = float(here[name].min()), float(here[name].max())
+            rows.append({"variable": name, "configuration": str(configuration), **figures})
+            rows[-1] |= {"least": least, "greatest": greatest}
+    return pd.DataFrame(rows)
+
+
+def draws_under(scenario: Scenario, paths: int | None) -> Scenario:
+    """The scenario with as many paths a draw: those asked for, or its own and 20,000 at most."""
+    return replace(scenario, paths=min(scenario.paths, 20_000) if paths is None else paths)
