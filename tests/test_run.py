@@ -136,7 +136,7 @@ def test_second_run_is_the_same_bytes_and_replaces_the_first(ran, scenario_file,
     words = ["run", str(scenario_file), "--out", str(out), "--threads", "1"]
     with monkeypatch.context() as patched:
         # Typesetting takes longest; here only what it is asked for matters.
-        patched.setattr("stresslab.report.typeset", lambda results, path, *, form: path.write_text(form))
+        patched.setattr("stresslab.report.typeset", lambda results, path, *, form, **others: path.write_text(form))
         assert cli.main([*words, "--form", "short", "--paths", "50", "--seed", "11", "--keep-outcomes"]) == 0
     first = contents(out)
     assert first["report.pdf"] == b"short"
