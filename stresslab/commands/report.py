@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 @click.command()
@@ -20,10 +24,11 @@ import click
 def command(results: str, out: str, form: str) -> None:
     """Typeset a report from RESULTS, a run's folder or its results.nc.
 
-    Nothing is simulated and nothing else is read. The bytes are those of the run's own report of that form.
+    Nothing is simulated. A folder's replay.nc and models.nc give their pages, as in the run's own report; the bytes are
+    those of the run's own report of that form.
     """
     from stresslab.results.output_folder import is_former_run
-    from stresslab.results.saving import ResultsError, load
+    from stresslab.results.saving import ResultsError
 
     target = Path(out)
     problem = None
@@ -38,7 +43,7 @@ def command(results: str, out: str, form: str) -> None:
     if problem is not None:
         raise click.BadParameter(problem, param_hint="--out")
     try:
-        found = load(results)
+        found, companions = _read(Path(results))
     except ResultsError as error:
         raise click.BadParameter(str(error), param_hint="RESULTS") from error
 
@@ -46,7 +51,21 @@ def command(results: str, out: str, form: str) -> None:
     from stresslab.report import typeset
 
     try:
-        typeset(found, target, form=form)
+        typeset(found, target, form=form, **companions)
     except OSError as error:
         raise click.BadParameter(f"{out} cannot be written: {error.strerror}", param_hint="--out") from error
     click.echo(f"written to {out}: the {form} report of {found.attrs['title']}")
+
+
+def _read(source: Path) -> tuple[xr.Dataset, dict[str, xr.Dataset]]:
+    """Results, and what else of the run's folder has a page: the other market models, and replays."""
+    from stresslab.results.saving import load, load_replays
+
+    companions = {
+        role: read(source / name)
+        for role, name, read in (("models", "models.nc", load), ("replays", "replay.nc", load_replays))
+        if (source / name).is_file()
+    }
+    if "models" in companions:
+        source = source / str(companions["models"]["model"].values[0])
+    return load(source), companions

@@ -60,19 +60,46 @@ def load(path: str | Path) -> xr.Dataset:
         If the file is missing, damaged, not a result, or of another schema.
     """
     source = Path(path)
-    source = source / "results.nc" if source.is_dir() else source
-    try:
-        results = xr.load_dataset(source, engine=ENGINE, phony_dims="sort")
-    except FileNotFoundError as error:
-        raise ResultsError(f"{path} does not exist; name a results.nc or the folder of a run") from error
-    except Exception as error:  # damaged bytes make the libraries below raise nearly anything
-        raise ResultsError(f"{path} cannot be read as netCDF; it is damaged or something else: {error}") from error
+    results = _loaded(source / "results.nc" if source.is_dir() else source, path)
     schema = results.attrs.get("schema")
     if not isinstance(schema, int | np.integer) or "scenario_hash" not in results.attrs:
         raise ResultsError(f"{path} is netCDF but no result of stresslab; name a results.nc")
     if schema != SCHEMA:
         raise ResultsError(f"{path} has schema {schema}, this version reads {SCHEMA}; run the scenario again")
     return results
+
+
+def load_replays(path: str | Path) -> xr.Dataset:
+    """Read the ``replay.nc`` that a run or a replay left.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+
+    Returns
+    -------
+    xarray.Dataset
+        As `stresslab.replay` gave it.
+
+    Raises
+    ------
+    ResultsError
+        If the file is missing, damaged, or holds no replays.
+    """
+    replays = _loaded(Path(path), path)
+    if "crash" not in replays.dims or "scenario_hash" not in replays.attrs:
+        raise ResultsError(f"{path} is netCDF but holds no replays of stresslab; name a replay.nc")
+    return replays
+
+
+def _loaded(source: Path, named: str | Path) -> xr.Dataset:
+    try:
+        return xr.load_dataset(source, engine=ENGINE, phony_dims="sort")
+    except FileNotFoundError as error:
+        raise ResultsError(f"{named} does not exist; name a results.nc or the folder of a run") from error
+    except Exception as error:  # damaged bytes make the libraries below raise nearly anything
+        raise ResultsError(f"{named} cannot be read as netCDF; it is damaged or something else: {error}") from error
 
 
 def outcomes_dataset(scenario: Scenario, outcomes: Outcomes) -> xr.Dataset:

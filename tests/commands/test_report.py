@@ -55,3 +55,15 @@ def test_what_is_no_result_is_refused(runs, tmp_path, capsys):
     assert "cannot be read as netCDF" in refused(capsys, tmp_path / "half.nc", "--out", tmp_path / "a.pdf")
     assert "does not exist" in refused(capsys, tmp_path, "--out", tmp_path / "a.pdf")
     assert not (tmp_path / "a.pdf").exists()
+
+
+def test_pages_on_models_and_replays_come_from_their_own_files(tmp_path):
+    file = write(tmp_path, scenario=edited(TINY, ('"gbm"', '["gbm", "student_t"]\ndegrees_of_freedom = 4.0')))
+    assert cli.main(["run", str(file), "--out", str(tmp_path / "run"), "--form", "short", "--replays"]) == 0
+    again = tmp_path / "again.pdf"
+    assert cli.main(["report", str(tmp_path / "run"), "--form", "short", "--out", str(again)]) == 0
+    # Oracle: the run's own report, made of datasets that had not been through a file.
+    assert again.read_bytes() == (tmp_path / "run" / "report.pdf").read_bytes()
+    # Control: one model alone has fewer pages.
+    assert cli.main(["report", str(tmp_path / "run" / "gbm"), "--form", "short", "--out", str(again)]) == 0
+    assert again.read_bytes() != (tmp_path / "run" / "report.pdf").read_bytes()
