@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stresslab.calibration.bar_fitting import BAR_MODELS, HISTORY_MODELS, check_bars, estimate_bars
+from stresslab.calibration.bates_fit import estimate_bates
 from stresslab.calibration.daily_fit import (
     DAILY_MODELS,
     DAYS_A_YEAR,
@@ -32,9 +33,9 @@ from stresslab.calibration.variance_fit import estimate_heston
 from stresslab.documents.faults import Fault, InputError
 
 # The market models that this package knows how to fit.
-FITTED_MODELS = ("gbm", "student_t", "copula_t", "merton", "heston", "regimes", *BAR_MODELS)
+FITTED_MODELS = ("gbm", "student_t", "copula_t", "merton", "heston", "bates", "regimes", *BAR_MODELS)
 # Models whose volatility is that of a part of what moves prices.
-_PARTIAL = ("merton", "regimes")
+_PARTIAL = ("merton", "bates", "regimes")
 _YEAR = DAYS_A_YEAR * 86_400
 _FEW_DAYS = 250
 # With fewer days a window's volatility is mostly chance.
@@ -107,8 +108,8 @@ def calibrate(
     """Fit a market model to histories.
 
     ``garch``, ``filtered_history`` and ``bootstrap`` are fitted to the bars themselves, see
-    `stresslab.calibration.bar_fitting`, and ``merton`` too, see `stresslab.calibration.jump_fit`, and ``heston``, see
-    `stresslab.calibration.variance_fit`; for ``regimes`` see
+    `stresslab.calibration.bar_fitting`; so are ``merton`` (`stresslab.calibration.jump_fit`), ``heston``
+    (`stresslab.calibration.variance_fit`) and ``bates`` (`stresslab.calibration.bates_fit`). For ``regimes`` see
     `stresslab.calibration.regime_fit`. What follows is said of the others.
 
     All figures come from daily log returns (UTC days). The day is the unit in which the Student-t model draws its
@@ -172,7 +173,7 @@ def calibrate(
 def _fitted(
     histories: tuple[History, ...], model: str, since: dt.date | None, until: dt.date | None, choices: DailyChoices
 ) -> Calibration:
-    if model in (*BAR_MODELS, "merton", "heston"):
+    if model in (*BAR_MODELS, "merton", "heston", "bates"):
         check_bars(histories, model, since, until)
     returns = daily_returns(histories, since, until)
     first, last = returns.days[0].item(), returns.days[-1].item()
@@ -193,6 +194,8 @@ def _fitted(
         estimate, standard_errors, own_remarks = estimate_merton(windows)
     elif model == "heston":
         estimate, standard_errors, own_remarks = estimate_heston(windows)
+    elif model == "bates":
+        estimate, standard_errors, own_remarks = estimate_bates(windows)
     elif model == "regimes":
         estimate, standard_errors, own_remarks = estimate_regimes(returns.values)
     else:

@@ -56,21 +56,28 @@ _METHODS = {
     "bootstrap": f"standard errors of volatilities: jackknife over 40 blocks of consecutive bars; {_ROWS}",
 }
 
+_JUMPS = (
+    "log returns of bars; diffusion: bipower variation of the week around each bar, without bars beyond four of "
+    "its deviations, times a factor by asset; jumps: common or of one asset, at most one a bar, every figure from "
+    "its moment equation weighted by the probability of the kind in each bar, iterated until it rests"
+)
+_BY_BARS = "standard errors: jackknife over 20 blocks of consecutive bars"
+_VARIANCES = (
+    "realized variance of days with all their bars: volatility from its mean, mean_reversion and "
+    "volatility_of_variance by least squares from its autocovariances at 1 to 30 days, leverage_correlation from "
+    "the covariance of a day's return with the next day's variance less that of the day before"
+)
+_SIGNS = "correlations: sin(pi / 2 (2 P - 1)) with P the share of bars in which two assets move the same way"
+_BY_DAYS = "standard errors: jackknife over 20 blocks of consecutive days"
+
 # Models whose volatilities are not those of the sample.
 _WHOLE_METHODS = {
-    "merton": (
-        "log returns of bars; diffusion: bipower variation of the week around each bar, without bars beyond four of "
-        "its deviations, times a factor by asset; jumps: common or of one asset, at most one a bar, every figure from "
-        "its moment equation weighted by the probability of the kind in each bar, iterated until it rests; "
-        "volatilities and correlations are those of the diffusion; standard errors: jackknife over 20 "
-        "blocks of consecutive bars"
-    ),
-    "heston": (
-        "realized variance of days with all their bars: volatility from its mean, mean_reversion and "
-        "volatility_of_variance by least squares from its autocovariances at 1 to 30 days, leverage_correlation from "
-        "the covariance of a day's return with the next day's variance less that of the day before; correlations: "
-        "sin(pi / 2 (2 P - 1)) with P the share of bars in which two assets move the same way; start_volatility: not "
-        "fitted, the long-run volatility; standard errors: jackknife over 20 blocks of consecutive days"
+    "merton": f"{_JUMPS}; volatilities and correlations are those of the diffusion; {_BY_BARS}",
+    "heston": f"{_VARIANCES}; {_SIGNS}; start_volatility: not fitted, the long-run volatility; {_BY_DAYS}",
+    "bates": (
+        f"{_JUMPS.replace('the week', 'the three days')}; volatilities are those of the diffusion; {_BY_BARS}; of what "
+        f"is left without bars beyond four local deviations, {_VARIANCES.replace('volatility from its mean, ', '')}; "
+        f"{_SIGNS}; start_volatility: not fitted, the long-run volatility; {_BY_DAYS}"
     ),
     "regimes": (
         "two hidden states of daily log returns of all assets, normal with free covariances, by expectation and "
