@@ -104,6 +104,7 @@ def calibrate(
     until: dt.date | None = None,
     floor_days: int | None = None,
     choices: DailyChoices | None = None,
+    dynamic_correlation: bool = False,
 ) -> Calibration:
     """Fit a market model to histories.
 
@@ -143,6 +144,8 @@ def calibrate(
         `MINIMUM_FLOOR_DAYS` (`stresslab.calibration.floors`); the whole history up to the window's end counts.
     choices : DailyChoices, optional
         How models of days measure volatilities and correlations; default: closes, and correlations as they are.
+    dynamic_correlation : bool
+        Of ``garch``: whether to fit a correlation that follows the shocks.
 
     Returns
     -------
@@ -159,19 +162,27 @@ def calibrate(
     choices = choices or DailyChoices()
     _check(histories, model)
     _check_choices(model, choices)
+    if dynamic_correlation and model != "garch":
+        problem = f"the correlation of {model} does not follow shocks"
+        raise InputError([Fault("--dynamic-correlation", 1, 1, problem, "leave it out, or choose garch")])
     if floor_days is not None and floor_days < MINIMUM_FLOOR_DAYS:
         problem = f"a floor from windows of {floor_days} days"
         raise InputError([Fault("--floor", 1, 1, problem, f"give at least {MINIMUM_FLOOR_DAYS}d")])
     short = [] if model in HISTORY_MODELS else short_assets(histories, since, until)
     long = tuple(history for index, history in enumerate(histories) if index not in short)
-    fit = _fitted(long, model, since, until, choices)
+    fit = _fitted(long, model, since, until, choices, dynamic_correlation)
     if short:
         fit = _with_short(fit, histories, short)
     return fit if floor_days is None else _with_floor(fit, floor_days, short)
 
 
 def _fitted(
-    histories: tuple[History, ...], model: str, since: dt.date | None, until: dt.date | None, choices: DailyChoices
+    histories: tuple[History, ...],
+    model: str,
+    since: dt.date | None,
+    until: dt.date | None,
+    choices: DailyChoices,
+    dynamic_correlation: bool,
 ) -> Calibration:
     if model in (*BAR_MODELS, "merton", "heston", "bates"):
         check_bars(histories, model, since, until)
@@ -189,7 +200,7 @@ def _fitted(
     if shifted:
         raise InputError(shifted)
     if model in BAR_MODELS:
-        estimate, standard_errors, own_remarks = estimate_bars(windows, model)
+        estimate, standard_errors, own_remarks = estimate_bars(windows, model, dynamic_correlation=dynamic_correlation)
     elif model == "merton":
         estimate, standard_errors, own_remarks = estimate_merton(windows)
     elif model == "heston":

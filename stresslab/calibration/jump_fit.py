@@ -12,6 +12,7 @@ from stresslab.calibration.bar_fitting import aligned_returns, check_length
 from stresslab.calibration.correlation import Repair, nearest_correlation
 from stresslab.calibration.estimate import Estimate, cluster_error
 from stresslab.calibration.history import History
+from stresslab.calibration.normal_density import minus_log_density
 
 _YEAR = 365 * 86_400
 WEEK = 7 * 86_400
@@ -242,42 +243,10 @@ def _common_odds(
     size = jumps.common_deviation
     covariance = deviation.T[:, None] * deviation.T[None] + np.outer(size, size)[:, :, None]
     covariance *= jumps.correlation[:, :, None]
-    jumping = _minus_log_density(covariance, (rows - jumps.common_mean).T)
+    jumping = minus_log_density(covariance, (rows - jumps.common_mean).T)
     plain = 0.5 * ((standard @ inverse) * standard).sum(axis=1) + np.log(deviation).sum(axis=1)
     plain += 0.5 * float(np.linalg.slogdet(jumps.correlation)[1])
     return np.asarray(plain - jumping + np.log(jumps.common_probability + 1e-300))
-
-
-def _minus_log_density(covariance: NDArray[np.float64], vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Of centered normals, each with a covariance of its own, but for a constant.
-
-    The Cholesky factor is written out over the assets: of many small matrices that takes less than half the
-    time of one by one.
-
-    Parameters
-    ----------
-    covariance : numpy.ndarray
-        [asset, asset, bar], positive definite.
-    vectors : numpy.ndarray
-        [asset, bar].
-
-    Returns
-    -------
-    numpy.ndarray
-        [bar].
-    """
-    assets, bars = vectors.shape
-    factor = np.zeros((assets, assets, bars))
-    white = np.zeros((assets, bars))
-    total = np.zeros(bars)
-    for row in range(assets):
-        before = factor[row, :row]
-        pivot = np.sqrt(covariance[row, row] - (before**2).sum(axis=0))
-        for below in range(row + 1, assets):
-            factor[below, row] = (covariance[below, row] - (factor[below, :row] * before).sum(axis=0)) / pivot
-        white[row] = (vectors[row] - (before * white[:row]).sum(axis=0)) / pivot
-        total += np.log(pivot) + 0.5 * white[row] ** 2
-    return total
 
 
 def _estimate(jumps: _Jumps, local: NDArray[np.float64], a_year: float) -> Estimate:

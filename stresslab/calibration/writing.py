@@ -119,7 +119,7 @@ def calibration_toml(calibration: Calibration, name: str, note: str = "", folder
     ]
     lines += ["", "[parameters]"]
     lines += _stated(calibration, folder)
-    lines += [f"{key} = {value:.3f}" for key, value in estimate.parameters.items()]
+    lines += [f"{key} = {_figure(key, value)}" for key, value in estimate.parameters.items()]
     lines += [f"{key} = {_by_asset(assets, values)}" for key, values in estimate.by_asset.items()]
     for asset, volatility in zip(assets, estimate.volatilities, strict=True):
         lines += ["", f"[assets.{asset}]", f"volatility = {volatility:.4f}", "drift = 0.0"]
@@ -138,7 +138,7 @@ def calibration_toml(calibration: Calibration, name: str, note: str = "", folder
         "",
         "[history.standard_errors]",
     ]
-    lines += [f"{key} = {value:.3f}" for key, value in errors.parameters.items()]
+    lines += [f"{key} = {_figure(key, value)}" for key, value in errors.parameters.items()]
     lines += [f"{key} = {_by_asset(assets, values)}" for key, values in errors.by_asset.items()]
     lines.append("correlation = [")
     lines += [f"  {_figures(row)}," for row in errors.correlation]
@@ -279,7 +279,8 @@ def calibration_summary(calibration: Calibration) -> str:
             f"{missing:12d}"
         )
     for name, value in estimate.parameters.items():
-        lines.append(f"{name.replace('_', ' ')}: {value:.3f} (standard error {errors.parameters[name]:.3f})")
+        error = _figure(name, errors.parameters[name])
+        lines.append(f"{name.replace('_', ' ')}: {_figure(name, value)} (standard error {error})")
     for name, values in estimate.by_asset.items():
         spread = errors.by_asset.get(name)
         figures = [
@@ -298,6 +299,11 @@ def calibration_summary(calibration: Calibration) -> str:
         )
     findings = [str(finding) for history in calibration.histories for finding in history.findings]
     return "\n".join([*lines, *calibration.remarks, *findings])
+
+
+def _figure(key: str, value: float) -> str:
+    """Three decimals; of the weights of a correlation four, since their sum must stay below one."""
+    return f"{value:.4f}" if key in ("correlation_alpha", "correlation_beta") else f"{value:.3f}"
 
 
 def _stated(calibration: Calibration, folder: Path) -> list[str]:
@@ -325,12 +331,18 @@ def _by_asset(assets: Iterable[str], values: np.ndarray[tuple[int, ...], np.dtyp
 
 
 def _method(calibration: Calibration) -> str:
+    moving = (
+        "; correlation_alpha and correlation_beta: normal quasi-likelihood of the same (Engle 2002), standard errors: "
+        "sandwich over 40 blocks of consecutive bars"
+        if "correlation_alpha" in calibration.estimate.parameters
+        else ""
+    )
     if calibration.model in BAR_MODELS:
         return (
             "volatilities: standard deviation of log returns of bars, which are the unit of the model, times the root "
-            f"of the bars in a year; {_METHODS[calibration.model]}; repair: nearest correlation matrix in the "
-            "Frobenius norm (Higham 2002); drifts: set to 0, not estimated; no return is taken across a missing bar, "
-            "and no bar is filled in"
+            f"of the bars in a year; {_METHODS[calibration.model]}{moving}; repair: nearest correlation matrix "
+            "in the Frobenius norm (Higham 2002); drifts: set to 0, not estimated; no return is taken across a missing "
+            "bar, and no bar is filled in"
         )
     if calibration.model in _WHOLE_METHODS:
         return (
