@@ -256,17 +256,19 @@ def _with_short(fit: Calibration, histories: tuple[History, ...], short: Sequenc
 
 
 def _with_floor(fit: Calibration, days: int, short: Sequence[int]) -> Calibration:
+    few = list(short)
+    long = [index for index in range(len(fit.histories)) if index not in short]
+    measured = fit.estimate.volatilities.copy()
+    if fit.model in _PARTIAL:
+        measured = np.nanstd(returns_on(fit.histories, _days(fit)), axis=0, ddof=1) * np.sqrt(DAYS_A_YEAR)
+        measured[few] = fit.estimate.volatilities[few] / (fit.estimate.volatilities[long] / measured[long]).mean()
     floors = np.array([_floor(history, fit.until, days) for history in fit.histories])
-    missing = [history for history, floor in zip(fit.histories, floors, strict=True) if np.isnan(floor)]
+    # A short history has next to no windows: its floor stands to its volatility as the others' do to theirs.
+    floors[few] = measured[few] * (floors[long] / measured[long]).mean()
+    missing = [fit.histories[index] for index in long if np.isnan(floors[index])]
     if missing:
         problem, remedy = f"no {days} days together, of which a floor is made", "give longer histories or fewer days"
         raise InputError([Fault(history.path, 1, 1, f"{history.asset} has {problem}", remedy) for history in missing])
-    measured = fit.estimate.volatilities
-    if fit.model in _PARTIAL:
-        measured = np.nanstd(returns_on(fit.histories, _days(fit)), axis=0, ddof=1) * np.sqrt(DAYS_A_YEAR)
-        long = [index for index in range(len(measured)) if index not in short]
-        share = (fit.estimate.volatilities[long] / measured[long]).mean()
-        measured[list(short)] = fit.estimate.volatilities[list(short)] / share
     estimate, errors = raised(fit.estimate, fit.standard_errors, measured, floors)
     lifted = [
         f"{asset} from {before:.4f} to {floor:.4f}"
@@ -274,9 +276,10 @@ def _with_floor(fit: Calibration, days: int, short: Sequence[int]) -> Calibratio
         if floor > before
     ]
     said = f"raised were {', '.join(lifted)} (standard errors in proportion)" if lifted else "none had to be raised"
+    scaled = "; of a short history in the mean proportion of the others" if few else ""
     remark = (
         f"No volatility is below the asset's floor, the {100 * FLOOR_QUANTILE:.0f}th percentile of its volatilities "
-        f"over {days} days in all of its history up to {fit.until}: {said}."
+        f"over {days} days in all of its history up to {fit.until}{scaled}: {said}."
     )
     return replace(
         fit, estimate=estimate, standard_errors=errors, volatility_floors=floors, remarks=(*fit.remarks, remark)
