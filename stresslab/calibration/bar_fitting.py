@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from stresslab.calibration.bars import plural
 from stresslab.calibration.correlation import Repair, nearest_correlation, pearson_correlation, rank_correlation
 from stresslab.calibration.degrees_of_freedom import fit_degrees_of_freedom
+from stresslab.calibration.dynamic_correlation_fit import DynamicFit, fit_dynamic_correlation
 from stresslab.calibration.estimate import Estimate, cluster_error
 from stresslab.calibration.garch_fit import MOST_PERSISTENCE, GarchFit, fit_garch, garch_variances
 from stresslab.calibration.history import History
 from stresslab.documents.faults import Fault, InputError
 from stresslab.market.component_filter import LEVEL_DAYS
+from stresslab.market.dynamic_correlation import MOST_ASSETS
 
 HISTORY_MODELS = ("component_history", "filtered_history", "bootstrap")
 BAR_MODELS = ("garch", *HISTORY_MODELS)
@@ -68,7 +70,9 @@ def aligned_returns(windows: Sequence[History]) -> NDArray[np.float64]:
     return np.asarray(np.diff(logarithms, axis=0))
 
 
-def estimate_bars(windows: Sequence[History], model: str) -> tuple[Estimate, Estimate, tuple[str, ...]]:
+def estimate_bars(
+    windows: Sequence[History], model: str, *, dynamic_correlation: bool = False
+) -> tuple[Estimate, Estimate, tuple[str, ...]]:
     """Fit one of `BAR_MODELS`.
 
     The volatility is the standard deviation of the bars' log returns, times the root of the bars in a year; that of
@@ -83,6 +87,8 @@ def estimate_bars(windows: Sequence[History], model: str) -> tuple[Estimate, Est
         One an asset, of one length of bar.
     model : str
         One of `BAR_MODELS`.
+    dynamic_correlation : bool
+        Of ``garch``: whether to fit the weights of a correlation that moves (`fit_dynamic_correlation`).
 
     Returns
     -------
@@ -92,8 +98,12 @@ def estimate_bars(windows: Sequence[History], model: str) -> tuple[Estimate, Est
     Raises
     ------
     InputError
-        Where an asset has fewer than `FEWEST_BARS` returns, or two have fewer in common.
+        Where an asset has fewer than `FEWEST_BARS` returns, or two have fewer in common; where the correlation of a
+        single asset or of more than `MOST_ASSETS` is to move.
     """
+    if dynamic_correlation and not 2 <= len(windows) <= MOST_ASSETS:
+        problem = f"the correlation of {plural(len(windows), 'asset')} is to move"
+        raise InputError([Fault("--dynamic-correlation", 1, 1, problem, f"give 2 to {MOST_ASSETS} assets")])
     returns = aligned_returns(windows)
     check_length(windows, returns)
     scale = float(np.sqrt(_YEAR / windows[0].interval))
@@ -121,10 +131,17 @@ def estimate_bars(windows: Sequence[History], model: str) -> tuple[Estimate, Est
         parameters["degrees_of_freedom"] = fit_degrees_of_freedom(residuals, correlation)
         replicates = [np.asarray(fit_degrees_of_freedom(sample, correlation)) for sample in _leaving_out(residuals)]
         parameter_errors["degrees_of_freedom"] = float(cluster_error(replicates))
+    remarks = _garch_remarks(windows, fits)
+    if dynamic_correlation:
+        _check_complete(windows, residuals)
+        moving = fit_dynamic_correlation(residuals, correlation)
+        parameters |= {"correlation_alpha": moving.alpha, "correlation_beta": moving.beta}
+        parameter_errors |= {"correlation_alpha": moving.alpha_error, "correlation_beta": moving.beta_error}
+        remarks = (*remarks, _dynamic_remark(moving))
     volatility_errors = volatilities * np.array([0.5 * fit.errors[4] for fit in fits])
     estimate = Estimate(volatilities, correlation, parameters, repair, by_asset)
     errors_of = Estimate(volatility_errors, spread, parameter_errors, repair, by_asset_errors)
-    return estimate, errors_of, _garch_remarks(windows, fits)
+    return estimate, errors_of, remarks
 
 
 def check_length(windows: Sequence[History], returns: NDArray[np.float64]) -> None:
@@ -176,6 +193,23 @@ def _all_move_together(part: NDArray[np.float64]) -> bool:
 
 def _leaving_out(rows: NDArray[np.float64]) -> list[NDArray[np.float64]]:
     return [np.delete(rows, group, axis=0) for group in np.array_split(np.arange(len(rows)), _GROUPS)]
+
+
+def _check_complete(windows: Sequence[History], residuals: NDArray[np.float64]) -> None:
+    complete = int((~np.isnan(residuals).any(axis=1)).sum())
+    if complete < FEWEST_BARS:
+        problem = f"all assets together have {plural(complete, 'return')} of bars in the window"
+        remedy = f"a correlation that moves needs {FEWEST_BARS}"
+        raise InputError([Fault(windows[0].path, 1, 1, problem, remedy)])
+
+
+def _dynamic_remark(moving: DynamicFit) -> str:
+    if moving.alpha == 0.0:
+        return "No correlation that moves is seen: correlation_alpha is 0, and correlation_beta says nothing."
+    return (
+        f"A correlation that moves raises the log of the normal likelihood by {moving.gain:.1f}; standard errors of "
+        "its weights do not count those of the variances."
+    )
 
 
 def _garch_remarks(windows: Sequence[History], fits: Sequence[GarchFit]) -> tuple[str, ...]:

@@ -28,6 +28,7 @@ def calibrate_files(
     floor: str | None = None,
     volatility: str = "close",
     shrinkage: bool = False,
+    dynamic_correlation: bool = False,
 ) -> Calibration:
     """Read histories, fit a model, write the calibration.
 
@@ -50,6 +51,8 @@ def calibrate_files(
         One of `stresslab.calibration.range_volatility.VOLATILITY_METHODS`; of models of days alone.
     shrinkage : bool
         Whether to draw correlations towards their mean (`stresslab.calibration.shrinkage`); of models of days alone.
+    dynamic_correlation : bool
+        Whether to fit a correlation that follows the shocks; of ``garch`` alone.
 
     Returns
     -------
@@ -73,7 +76,15 @@ def calibrate_files(
     if faults:
         raise InputError(faults)
     choices = DailyChoices(volatility, shrinkage)
-    calibration = calibrate(histories, model, since=since, until=until, floor_days=floor_days, choices=choices)
+    calibration = calibrate(
+        histories,
+        model,
+        since=since,
+        until=until,
+        floor_days=floor_days,
+        choices=choices,
+        dynamic_correlation=dynamic_correlation,
+    )
     write_calibration(calibration, out, note)
     return calibration
 

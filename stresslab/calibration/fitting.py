@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stresslab.calibration.bar_fitting import BAR_MODELS, HISTORY_MODELS, check_bars, estimate_bars
+from stresslab.calibration.bates_fit import estimate_bates
 from stresslab.calibration.daily_fit import (
     DAILY_MODELS,
     DAYS_A_YEAR,
@@ -32,9 +33,9 @@ from stresslab.calibration.variance_fit import estimate_heston
 from stresslab.documents.faults import Fault, InputError
 
 # The market models that this package knows how to fit.
-FITTED_MODELS = ("gbm", "student_t", "copula_t", "merton", "heston", "regimes", *BAR_MODELS)
+FITTED_MODELS = ("gbm", "student_t", "copula_t", "merton", "heston", "bates", "regimes", *BAR_MODELS)
 # Models whose volatility is that of a part of what moves prices.
-_PARTIAL = ("merton", "regimes")
+_PARTIAL = ("merton", "bates", "regimes")
 _YEAR = DAYS_A_YEAR * 86_400
 _FEW_DAYS = 250
 # With fewer days a window's volatility is mostly chance.
@@ -103,12 +104,13 @@ def calibrate(
     until: dt.date | None = None,
     floor_days: int | None = None,
     choices: DailyChoices | None = None,
+    dynamic_correlation: bool = False,
 ) -> Calibration:
     """Fit a market model to histories.
 
     ``garch``, ``filtered_history`` and ``bootstrap`` are fitted to the bars themselves, see
-    `stresslab.calibration.bar_fitting`, and ``merton`` too, see `stresslab.calibration.jump_fit`, and ``heston``, see
-    `stresslab.calibration.variance_fit`; for ``regimes`` see
+    `stresslab.calibration.bar_fitting`; so are ``merton`` (`stresslab.calibration.jump_fit`), ``heston``
+    (`stresslab.calibration.variance_fit`) and ``bates`` (`stresslab.calibration.bates_fit`). For ``regimes`` see
     `stresslab.calibration.regime_fit`. What follows is said of the others.
 
     All figures come from daily log returns (UTC days). The day is the unit in which the Student-t model draws its
@@ -142,6 +144,8 @@ def calibrate(
         `MINIMUM_FLOOR_DAYS` (`stresslab.calibration.floors`); the whole history up to the window's end counts.
     choices : DailyChoices, optional
         How models of days measure volatilities and correlations; default: closes, and correlations as they are.
+    dynamic_correlation : bool
+        Of ``garch``: whether to fit a correlation that follows the shocks.
 
     Returns
     -------
@@ -158,21 +162,29 @@ def calibrate(
     choices = choices or DailyChoices()
     _check(histories, model)
     _check_choices(model, choices)
+    if dynamic_correlation and model != "garch":
+        problem = f"the correlation of {model} does not follow shocks"
+        raise InputError([Fault("--dynamic-correlation", 1, 1, problem, "leave it out, or choose garch")])
     if floor_days is not None and floor_days < MINIMUM_FLOOR_DAYS:
         problem = f"a floor from windows of {floor_days} days"
         raise InputError([Fault("--floor", 1, 1, problem, f"give at least {MINIMUM_FLOOR_DAYS}d")])
     short = [] if model in HISTORY_MODELS else short_assets(histories, since, until)
     long = tuple(history for index, history in enumerate(histories) if index not in short)
-    fit = _fitted(long, model, since, until, choices)
+    fit = _fitted(long, model, since, until, choices, dynamic_correlation)
     if short:
         fit = _with_short(fit, histories, short)
     return fit if floor_days is None else _with_floor(fit, floor_days, short)
 
 
 def _fitted(
-    histories: tuple[History, ...], model: str, since: dt.date | None, until: dt.date | None, choices: DailyChoices
+    histories: tuple[History, ...],
+    model: str,
+    since: dt.date | None,
+    until: dt.date | None,
+    choices: DailyChoices,
+    dynamic_correlation: bool,
 ) -> Calibration:
-    if model in (*BAR_MODELS, "merton", "heston"):
+    if model in (*BAR_MODELS, "merton", "heston", "bates"):
         check_bars(histories, model, since, until)
     returns = daily_returns(histories, since, until)
     first, last = returns.days[0].item(), returns.days[-1].item()
@@ -188,11 +200,13 @@ def _fitted(
     if shifted:
         raise InputError(shifted)
     if model in BAR_MODELS:
-        estimate, standard_errors, own_remarks = estimate_bars(windows, model)
+        estimate, standard_errors, own_remarks = estimate_bars(windows, model, dynamic_correlation=dynamic_correlation)
     elif model == "merton":
         estimate, standard_errors, own_remarks = estimate_merton(windows)
     elif model == "heston":
         estimate, standard_errors, own_remarks = estimate_heston(windows)
+    elif model == "bates":
+        estimate, standard_errors, own_remarks = estimate_bates(windows)
     elif model == "regimes":
         estimate, standard_errors, own_remarks = estimate_regimes(returns.values)
     else:
@@ -242,17 +256,19 @@ def _with_short(fit: Calibration, histories: tuple[History, ...], short: Sequenc
 
 
 def _with_floor(fit: Calibration, days: int, short: Sequence[int]) -> Calibration:
+    few = list(short)
+    long = [index for index in range(len(fit.histories)) if index not in short]
+    measured = fit.estimate.volatilities.copy()
+    if fit.model in _PARTIAL:
+        measured = np.nanstd(returns_on(fit.histories, _days(fit)), axis=0, ddof=1) * np.sqrt(DAYS_A_YEAR)
+        measured[few] = fit.estimate.volatilities[few] / (fit.estimate.volatilities[long] / measured[long]).mean()
     floors = np.array([_floor(history, fit.until, days) for history in fit.histories])
-    missing = [history for history, floor in zip(fit.histories, floors, strict=True) if np.isnan(floor)]
+    # A short history has next to no windows: its floor stands to its volatility as the others' do to theirs.
+    floors[few] = measured[few] * (floors[long] / measured[long]).mean()
+    missing = [fit.histories[index] for index in long if np.isnan(floors[index])]
     if missing:
         problem, remedy = f"no {days} days together, of which a floor is made", "give longer histories or fewer days"
         raise InputError([Fault(history.path, 1, 1, f"{history.asset} has {problem}", remedy) for history in missing])
-    measured = fit.estimate.volatilities
-    if fit.model in _PARTIAL:
-        measured = np.nanstd(returns_on(fit.histories, _days(fit)), axis=0, ddof=1) * np.sqrt(DAYS_A_YEAR)
-        long = [index for index in range(len(measured)) if index not in short]
-        share = (fit.estimate.volatilities[long] / measured[long]).mean()
-        measured[list(short)] = fit.estimate.volatilities[list(short)] / share
     estimate, errors = raised(fit.estimate, fit.standard_errors, measured, floors)
     lifted = [
         f"{asset} from {before:.4f} to {floor:.4f}"
@@ -260,9 +276,10 @@ def _with_floor(fit: Calibration, days: int, short: Sequence[int]) -> Calibratio
         if floor > before
     ]
     said = f"raised were {', '.join(lifted)} (standard errors in proportion)" if lifted else "none had to be raised"
+    scaled = "; of a short history in the mean proportion of the others" if few else ""
     remark = (
         f"No volatility is below the asset's floor, the {100 * FLOOR_QUANTILE:.0f}th percentile of its volatilities "
-        f"over {days} days in all of its history up to {fit.until}: {said}."
+        f"over {days} days in all of its history up to {fit.until}{scaled}: {said}."
     )
     return replace(
         fit, estimate=estimate, standard_errors=errors, volatility_floors=floors, remarks=(*fit.remarks, remark)

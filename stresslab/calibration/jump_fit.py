@@ -12,13 +12,14 @@ from stresslab.calibration.bar_fitting import aligned_returns, check_length
 from stresslab.calibration.correlation import Repair, nearest_correlation
 from stresslab.calibration.estimate import Estimate, cluster_error
 from stresslab.calibration.history import History
+from stresslab.calibration.normal_density import minus_log_density
 
 _YEAR = 365 * 86_400
-_WEEK = 7 * 86_400
+WEEK = 7 * 86_400
 _GROUPS = 20
 _FLOOR_PER_ASSET = 1e-4
 # Bars beyond this many local deviations are kept out of the local volatility.
-_TRUNCATION = 4.0
+TRUNCATION = 4.0
 _MOST_ITERATIONS = 400
 # Of logs and of means over deviations: a fraction of any standard error.
 _TOLERANCE = 1e-3
@@ -41,7 +42,7 @@ class _Jumps:
     own_deviation: NDArray[np.float64]
 
 
-def estimate_merton(windows: Sequence[History]) -> tuple[Estimate, Estimate, tuple[str, ...]]:
+def estimate_merton(windows: Sequence[History], surroundings: int = WEEK) -> tuple[Estimate, Estimate, tuple[str, ...]]:
     """Fit the model ``merton`` to bars (METHODS M42).
 
     A bar's diffusion has the local volatility of the week around it (`local_deviations`) times one factor an asset. A
@@ -54,6 +55,8 @@ def estimate_merton(windows: Sequence[History]) -> tuple[Estimate, Estimate, tup
     ----------
     windows : sequence of History
         One an asset, of one length of bar.
+    surroundings : int
+        Seconds around a bar whose bars tell its diffusion; at least 24 bars.
 
     Returns
     -------
@@ -69,7 +72,9 @@ def estimate_merton(windows: Sequence[History]) -> tuple[Estimate, Estimate, tup
     returns = aligned_returns(windows)
     check_length(windows, returns)
     interval = windows[0].interval
-    deviations = np.stack([local_deviations(column, max(24, round(_WEEK / interval))) for column in returns.T], axis=1)
+    deviations = np.stack(
+        [local_deviations(column, max(24, round(surroundings / interval))) for column in returns.T], axis=1
+    )
     there = ~np.isnan(returns).any(axis=1)
     rows, local = returns[there], deviations[there]
     rows = rows - np.median(rows, axis=0)
@@ -113,7 +118,7 @@ def local_deviations(returns: NDArray[np.float64], width: int) -> NDArray[np.flo
     """
     sizes = np.abs(returns)
     deviations = _bipower(sizes, width)
-    return _bipower(np.where(sizes > _TRUNCATION * deviations, np.nan, sizes), width)
+    return _bipower(np.where(sizes > TRUNCATION * deviations, np.nan, sizes), width)
 
 
 def _bipower(sizes: NDArray[np.float64], width: int) -> NDArray[np.float64]:
@@ -131,11 +136,11 @@ def _bipower(sizes: NDArray[np.float64], width: int) -> NDArray[np.float64]:
 
 def _start(rows: NDArray[np.float64], local: NDArray[np.float64]) -> _Jumps:
     """From the plain filter: a bar beyond the truncation jumps, together where two assets do."""
-    beyond = np.abs(rows) > _TRUNCATION * local
+    beyond = np.abs(rows) > TRUNCATION * local
     together = beyond.sum(axis=1) >= 2
     alone = beyond & ~together[:, None]
     assets = rows.shape[1]
-    large = 3.0 * _TRUNCATION * np.median(local, axis=0) / 2.0
+    large = 3.0 * TRUNCATION * np.median(local, axis=0) / 2.0
     correlation, repair = nearest_correlation(_correlation_of((rows / local)[~beyond.any(axis=1)]), 1e-4 * assets)
     bars = len(rows)
     return _Jumps(
@@ -236,10 +241,9 @@ def _common_odds(
 ) -> NDArray[np.float64]:
     """Log of the probability of a common jump times its density over that of no jump, [bar]."""
     size = jumps.common_deviation
-    covariance = (deviation[:, :, None] * deviation[:, None, :] + np.outer(size, size)) * jumps.correlation
-    factor = np.linalg.cholesky(covariance)
-    whitened = np.linalg.solve(factor, (rows - jumps.common_mean)[:, :, None])[:, :, 0]
-    jumping = 0.5 * (whitened**2).sum(axis=1) + np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(axis=1)
+    covariance = deviation.T[:, None] * deviation.T[None] + np.outer(size, size)[:, :, None]
+    covariance *= jumps.correlation[:, :, None]
+    jumping = minus_log_density(covariance, (rows - jumps.common_mean).T)
     plain = 0.5 * ((standard @ inverse) * standard).sum(axis=1) + np.log(deviation).sum(axis=1)
     plain += 0.5 * float(np.linalg.slogdet(jumps.correlation)[1])
     return np.asarray(plain - jumping + np.log(jumps.common_probability + 1e-300))

@@ -91,7 +91,7 @@ def with_short_assets(
     least `LEAST_SPREAD`. Own correlations have the error 1 / sqrt(days - 3) of normal returns; their prior is the mean
     z of the others' pairs, its spread the pairs' scatter, at least `LEAST_SPREAD`. What the model fits beside the
     sample's volatility is the mean of the others: a volatility in proportion to the asset's own, other figures as
-    they are, the standard error their scatter.
+    they are. The standard error joins their scatter, their own errors, and of a volatility the asset's.
 
     Parameters
     ----------
@@ -160,7 +160,10 @@ def with_short_assets(
         by_asset[key][short] = shares.mean() * scale
         if key in errors.by_asset:
             by_asset_errors[key] = _placed(errors.by_asset[key], long, assets)
-            by_asset_errors[key][short] = shares.std(ddof=1) * np.sqrt(1 + 1 / len(long)) * scale
+            others = errors.by_asset[key] / (estimate.volatilities if per_unit else 1.0)
+            scatter = np.sqrt(shares.var(ddof=1) * (1 + 1 / len(long)) + (others**2).mean())
+            own = shares.mean() * volatility_errors[short] if per_unit else 0.0
+            by_asset_errors[key][short] = np.hypot(scatter * scale, own)
     whole = Estimate(volatilities, correlation, estimate.parameters, repair, by_asset)
     whole_errors = Estimate(volatility_errors, correlation_errors, errors.parameters, repair, by_asset_errors)
     return whole, whole_errors, tuple(remarks)

@@ -153,6 +153,25 @@ def estimate_heston(windows: Sequence[History]) -> tuple[Estimate, Estimate, tup
     rows = day_rows(windows)
     realized = (rows**2).sum(axis=1)
     check_days(windows, realized)
+    figures, errors = estimate_variances(rows, realized)
+    return figures, errors, variance_remarks([window.asset for window in windows], figures)
+
+
+def estimate_variances(rows: NDArray[np.float64], realized: NDArray[np.float64]) -> tuple[Estimate, Estimate]:
+    """Laws of the variances and the correlation of bars, with their standard errors.
+
+    Parameters
+    ----------
+    rows : numpy.ndarray
+        Log returns of bars by day, [day, bar, asset]; NaN where missing.
+    realized : numpy.ndarray
+        Realized variance of each day, [day, asset]; NaN where a bar is missing.
+
+    Returns
+    -------
+    tuple of Estimate
+        Figures, and their errors by the jackknife over 20 blocks of consecutive days.
+    """
     figures = _figures(rows, realized)
     replicates = []
     for group in np.array_split(np.arange(len(rows)), _GROUPS):
@@ -167,7 +186,7 @@ def estimate_heston(windows: Sequence[History]) -> tuple[Estimate, Estimate, tup
         repair=figures.repair,
         by_asset={key: cluster_error([one.by_asset[key] for one in replicates]) for key in figures.by_asset},
     )
-    return figures, errors, variance_remarks([window.asset for window in windows], figures)
+    return figures, errors
 
 
 def day_rows(windows: Sequence[History]) -> NDArray[np.float64]:

@@ -56,21 +56,28 @@ _METHODS = {
     "bootstrap": f"standard errors of volatilities: jackknife over 40 blocks of consecutive bars; {_ROWS}",
 }
 
+_JUMPS = (
+    "log returns of bars; diffusion: bipower variation of the week around each bar, without bars beyond four of "
+    "its deviations, times a factor by asset; jumps: common or of one asset, at most one a bar, every figure from "
+    "its moment equation weighted by the probability of the kind in each bar, iterated until it rests"
+)
+_BY_BARS = "standard errors: jackknife over 20 blocks of consecutive bars"
+_VARIANCES = (
+    "realized variance of days with all their bars: volatility from its mean, mean_reversion and "
+    "volatility_of_variance by least squares from its autocovariances at 1 to 30 days, leverage_correlation from "
+    "the covariance of a day's return with the next day's variance less that of the day before"
+)
+_SIGNS = "correlations: sin(pi / 2 (2 P - 1)) with P the share of bars in which two assets move the same way"
+_BY_DAYS = "standard errors: jackknife over 20 blocks of consecutive days"
+
 # Models whose volatilities are not those of the sample.
 _WHOLE_METHODS = {
-    "merton": (
-        "log returns of bars; diffusion: bipower variation of the week around each bar, without bars beyond four of "
-        "its deviations, times a factor by asset; jumps: common or of one asset, at most one a bar, every figure from "
-        "its moment equation weighted by the probability of the kind in each bar, iterated until it rests; "
-        "volatilities and correlations are those of the diffusion; standard errors: jackknife over 20 "
-        "blocks of consecutive bars"
-    ),
-    "heston": (
-        "realized variance of days with all their bars: volatility from its mean, mean_reversion and "
-        "volatility_of_variance by least squares from its autocovariances at 1 to 30 days, leverage_correlation from "
-        "the covariance of a day's return with the next day's variance less that of the day before; correlations: "
-        "sin(pi / 2 (2 P - 1)) with P the share of bars in which two assets move the same way; start_volatility: not "
-        "fitted, the long-run volatility; standard errors: jackknife over 20 blocks of consecutive days"
+    "merton": f"{_JUMPS}; volatilities and correlations are those of the diffusion; {_BY_BARS}",
+    "heston": f"{_VARIANCES}; {_SIGNS}; start_volatility: not fitted, the long-run volatility; {_BY_DAYS}",
+    "bates": (
+        f"{_JUMPS.replace('the week', 'the three days')}; volatilities are those of the diffusion; {_BY_BARS}; of what "
+        f"is left without bars beyond four local deviations, {_VARIANCES.replace('volatility from its mean, ', '')}; "
+        f"{_SIGNS}; start_volatility: not fitted, the long-run volatility; {_BY_DAYS}"
     ),
     "regimes": (
         "two hidden states of daily log returns of all assets, normal with free covariances, by expectation and "
@@ -112,7 +119,7 @@ def calibration_toml(calibration: Calibration, name: str, note: str = "", folder
     ]
     lines += ["", "[parameters]"]
     lines += _stated(calibration, folder)
-    lines += [f"{key} = {value:.3f}" for key, value in estimate.parameters.items()]
+    lines += [f"{key} = {_figure(key, value)}" for key, value in estimate.parameters.items()]
     lines += [f"{key} = {_by_asset(assets, values)}" for key, values in estimate.by_asset.items()]
     for asset, volatility in zip(assets, estimate.volatilities, strict=True):
         lines += ["", f"[assets.{asset}]", f"volatility = {volatility:.4f}", "drift = 0.0"]
@@ -131,7 +138,7 @@ def calibration_toml(calibration: Calibration, name: str, note: str = "", folder
         "",
         "[history.standard_errors]",
     ]
-    lines += [f"{key} = {value:.3f}" for key, value in errors.parameters.items()]
+    lines += [f"{key} = {_figure(key, value)}" for key, value in errors.parameters.items()]
     lines += [f"{key} = {_by_asset(assets, values)}" for key, values in errors.by_asset.items()]
     lines.append("correlation = [")
     lines += [f"  {_figures(row)}," for row in errors.correlation]
@@ -272,7 +279,8 @@ def calibration_summary(calibration: Calibration) -> str:
             f"{missing:12d}"
         )
     for name, value in estimate.parameters.items():
-        lines.append(f"{name.replace('_', ' ')}: {value:.3f} (standard error {errors.parameters[name]:.3f})")
+        error = _figure(name, errors.parameters[name])
+        lines.append(f"{name.replace('_', ' ')}: {_figure(name, value)} (standard error {error})")
     for name, values in estimate.by_asset.items():
         spread = errors.by_asset.get(name)
         figures = [
@@ -291,6 +299,11 @@ def calibration_summary(calibration: Calibration) -> str:
         )
     findings = [str(finding) for history in calibration.histories for finding in history.findings]
     return "\n".join([*lines, *calibration.remarks, *findings])
+
+
+def _figure(key: str, value: float) -> str:
+    """Three decimals; of the weights of a correlation four, since their sum must stay below one."""
+    return f"{value:.4f}" if key in ("correlation_alpha", "correlation_beta") else f"{value:.3f}"
 
 
 def _stated(calibration: Calibration, folder: Path) -> list[str]:
@@ -318,12 +331,18 @@ def _by_asset(assets: Iterable[str], values: np.ndarray[tuple[int, ...], np.dtyp
 
 
 def _method(calibration: Calibration) -> str:
+    moving = (
+        "; correlation_alpha and correlation_beta: normal quasi-likelihood of the same (Engle 2002), standard errors: "
+        "sandwich over 40 blocks of consecutive bars"
+        if "correlation_alpha" in calibration.estimate.parameters
+        else ""
+    )
     if calibration.model in BAR_MODELS:
         return (
             "volatilities: standard deviation of log returns of bars, which are the unit of the model, times the root "
-            f"of the bars in a year; {_METHODS[calibration.model]}; repair: nearest correlation matrix in the "
-            "Frobenius norm (Higham 2002); drifts: set to 0, not estimated; no return is taken across a missing bar, "
-            "and no bar is filled in"
+            f"of the bars in a year; {_METHODS[calibration.model]}{moving}; repair: nearest correlation matrix "
+            "in the Frobenius norm (Higham 2002); drifts: set to 0, not estimated; no return is taken across a missing "
+            "bar, and no bar is filled in"
         )
     if calibration.model in _WHOLE_METHODS:
         return (

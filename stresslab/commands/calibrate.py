@@ -31,6 +31,7 @@ _DAY = click.DateTime(["%Y-%m-%d"])
     help="Of gbm, student_t and copula_t: from closes of days, or from their highs and lows.",
 )
 @click.option("--shrinkage", is_flag=True, help="Of the same: correlations drawn towards their mean (Ledoit-Wolf).")
+@click.option("--dynamic-correlation", is_flag=True, help="Of garch: fit a correlation that follows the shocks.")
 @click.option("--note", default="", metavar="TEXT", help="Kept in the file: why these histories and these days.")
 def command(
     histories: tuple[str, ...],
@@ -44,6 +45,7 @@ def command(
     floor: str | None,
     volatility: str,
     shrinkage: bool,
+    dynamic_correlation: bool,
     note: str,
 ) -> None:
     """Fit a market model to histories of bars, one file an asset; or premiums to histories of funding rates.
@@ -56,8 +58,9 @@ def command(
     if funding:
         if model is not None:
             raise click.UsageError("--funding and --model each write a calibration of their own: give one of them.")
-        if floor is not None or shrinkage or volatility != "close":
-            raise click.UsageError("--floor, --volatility and --shrinkage belong to --model, not to --funding.")
+        if floor is not None or shrinkage or dynamic_correlation or volatility != "close":
+            options = "--floor, --volatility, --shrinkage and --dynamic-correlation"
+            raise click.UsageError(f"{options} belong to --model, not to --funding.")
         from stresslab.calibration.funding_files import calibrate_funding_files
 
         rule = {"interest_rate": interest_rate, "clamp": clamp}
@@ -81,6 +84,7 @@ def command(
             floor=floor,
             volatility=volatility,
             shrinkage=shrinkage,
+            dynamic_correlation=dynamic_correlation,
         )
         summary = calibration_summary(calibration)
     click.echo(summary.rstrip())

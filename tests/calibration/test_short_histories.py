@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stresslab.calibration.correlation import Repair
+from stresslab.calibration.estimate import Estimate
 from stresslab.calibration.fitting import Calibration, calibrate
-from stresslab.calibration.floors import volatility_floor
+from stresslab.calibration.floors import raised, volatility_floor
 from stresslab.calibration.history import History, read_history
-from stresslab.calibration.short_histories import LEAST_SPREAD, weigh
+from stresslab.calibration.short_histories import LEAST_SPREAD, weigh, with_short_assets
 from stresslab.calibration.writing import calibration_summary, calibration_toml
 from stresslab.cli import main
 from stresslab.documents.faults import InputError
@@ -140,6 +142,16 @@ def test_a_calm_window_is_raised_to_the_floor_and_a_rough_one_is_not(tmp_path: P
     assert "volatility_floor" not in calibration_toml(plain, "x")
 
 
+def test_the_floor_of_a_short_history_is_in_proportion(late: list[History], fit: Calibration) -> None:
+    floored = calibrate(late, "gbm", floor_days=120)
+    assert floored.volatility_floors is not None
+    shares = floored.volatility_floors / fit.estimate.volatilities
+    # Hand calculation: the mean of the others' two shares; its own 89 days hold no window of 120.
+    assert shares[2] == pytest.approx((shares[0] + shares[1]) / 2)
+    assert floored.estimate.volatilities[2] == pytest.approx(fit.estimate.volatilities[2] * max(shares[2], 1.0))
+    assert "in the mean proportion of the others" in calibration_summary(floored)
+
+
 def test_the_command_takes_whole_days(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     frame(closes([0.6], [[1.0]], days=100)[:, 0]).to_csv(tmp_path / "BTC.csv", index=False)
     given = ["calibrate", str(tmp_path / "BTC.csv"), "--model", "gbm", "--out", str(tmp_path / "x.toml"), "--floor"]
@@ -148,3 +160,41 @@ def test_the_command_takes_whole_days(tmp_path: Path, capsys: pytest.CaptureFixt
     for wrong, said in (("36h", "no whole number of days"), ("90", "is not a duration"), ("10d", "at least 20d")):
         assert main([*given, wrong]) != 0
         assert said in " ".join(capsys.readouterr().err.split())
+
+
+def two_long_ones() -> tuple[Estimate, Estimate]:
+    """Figures of a model in which stress has two and four times the volatility, without errors to speak of."""
+    by_asset = {"stress_volatility": np.array([1.0, 4.0]), "mean_reversion": np.array([10.0, 30.0])}
+    correlation, repair = np.array([[1.0, 0.8], [0.8, 1.0]]), Repair(0.2, 0.0)
+    figures = Estimate(np.array([0.5, 1.0]), correlation, {"calm_days": 60.0}, repair, by_asset)
+    tenth = {key: 0.1 * values for key, values in by_asset.items()}
+    return figures, Estimate(0.1 * figures.volatilities, 0.1 * np.ones((2, 2)), {"calm_days": 9.0}, repair, tenth)
+
+
+def test_a_figure_that_is_a_volatility_goes_with_the_assets_own() -> None:
+    returns = np.random.default_rng(4).standard_normal((400, 3)) * 0.03
+    returns[:310, 1] = np.nan
+    names = ("BTC", "NEW", "ETH")
+    whole, errors, remarks = with_short_assets(*two_long_ones(), returns, [1], names, ranked=True)
+    # Hand calculation: the others' stress is 2 and 4 times their volatility, 3 times on average; 20 is the mean of 10
+    # and 30, whose sample variance 200 grows by 1.5, and is joined by the mean square 5 of their errors 1 and 3.
+    assert whole.by_asset["stress_volatility"][1] == pytest.approx(3.0 * whole.volatilities[1])
+    assert whole.by_asset["mean_reversion"].tolist() == [10.0, 20.0, 30.0]
+    assert errors.by_asset["mean_reversion"].tolist() == pytest.approx([1.0, 305**0.5, 3.0])
+    # Of shares 2 and 4 with errors of a tenth: 2 x 1.5 + (0.04 + 0.16) / 2, and 3 times the volatility's own error.
+    spread = (3.1 * whole.volatilities[1] ** 2 + (3 * errors.volatilities[1]) ** 2) ** 0.5
+    assert errors.by_asset["stress_volatility"][1] == pytest.approx(spread)
+    assert whole.volatilities[[0, 2]].tolist() == [0.5, 1.0]
+    assert whole.correlation[0, 2] == pytest.approx(0.8)
+    assert whole.parameters == {"calm_days": 60.0}
+    assert remarks[0].startswith("NEW has a short history (90 daily returns)")
+
+
+def test_a_floor_raises_every_volatility_of_the_asset() -> None:
+    figures, errors = two_long_ones()
+    higher, wider = raised(figures, errors, np.array([0.6, 1.2]), np.array([0.9, 1.0]))
+    # Hand calculation: 0.9 over 0.6 is 1.5; the second is above its floor.
+    assert higher.volatilities.tolist() == pytest.approx([0.75, 1.0])
+    assert higher.by_asset["stress_volatility"].tolist() == pytest.approx([1.5, 4.0])
+    assert higher.by_asset["mean_reversion"].tolist() == [10.0, 30.0]
+    assert wider.volatilities.tolist() == pytest.approx([0.075, 0.1])

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from stresslab.calibration.fitting import Calibration, calibrate
+from stresslab.calibration.history import History
 from stresslab.calibration.variance_fit import fit_variance, sign_correlation
 from stresslab.calibration.writing import write_calibration
 from stresslab.documents.faults import InputError
@@ -29,6 +30,23 @@ def fit(tmp_path_factory: pytest.TempPathFactory) -> Calibration:
     walked = walk(market("heston", drifts=(0.0, 0.0), **TRUTH), DAYS * 24, HOUR, paths=1, seed=5)
     prices = 100.0 * np.exp(walked.log_price[:, :, 0])
     return calibrate(histories(tmp_path_factory.mktemp("heston"), prices, ["BTC", "ETH"]), "heston")
+
+
+JUMPS = {
+    "common_jump_mean": {"BTC": -0.03, "ETH": -0.02},
+    "common_jump_deviation": {"BTC": 0.06, "ETH": 0.04},
+    "own_jump_rate": {"BTC": 30.0, "ETH": 60.0},
+    "own_jump_mean": {"BTC": 0.02, "ETH": 0.0},
+    "own_jump_deviation": {"BTC": 0.07, "ETH": 0.03},
+}
+
+
+@pytest.fixture(scope="module")
+def with_jumps(tmp_path_factory: pytest.TempPathFactory) -> list[History]:
+    specification = market("bates", drifts=(0.0, 0.0), common_jump_rate=40.0, **TRUTH, **JUMPS)
+    walked = walk(specification, 900 * 24, HOUR, paths=1, seed=5)
+    prices = 100.0 * np.exp(walked.log_price[:, :, 0])
+    return histories(tmp_path_factory.mktemp("bates"), prices, ["BTC", "ETH"])
 
 
 def departures(fit: Calibration, truth: dict[str, dict[str, float]]) -> dict[str, np.ndarray]:
@@ -69,6 +87,24 @@ def test_what_is_written_can_be_simulated(fit: Calibration, tmp_path: Path) -> N
         fit.estimate.by_asset["leverage_correlation"][1], abs=5e-5
     )
     assert "realized variance of days" in path.read_text(encoding="utf-8")
+
+
+def test_variance_and_jumps_are_told_apart(with_jumps: list[History]) -> None:
+    # Oracle: the parameters that the process was given.
+    fit = calibrate(with_jumps, "bates")
+    for key, values in departures(fit, TRUTH | JUMPS).items():
+        assert (np.abs(values) < 4.0).all(), (key, values)
+    rate, error = fit.estimate.parameters["common_jump_rate"], fit.standard_errors.parameters["common_jump_rate"]
+    assert abs(rate - 40.0) < 4.0 * error
+    assert (np.abs(fit.estimate.volatilities - VOLATILITIES) < 4.0 * fit.standard_errors.volatilities).all()
+    assert abs(fit.estimate.correlation[0, 1] - 0.6) < 4.0 * fit.standard_errors.correlation[0, 1]
+    MODELS["bates"].parameters.model_validate(
+        fit.estimate.parameters
+        | {key: dict(zip(fit.assets, values.tolist(), strict=True)) for key, values in fit.estimate.by_asset.items()}
+    )
+    # Control: without jumps in the model their squares go into the variance, whose volatility is then too high.
+    plain = calibrate(with_jumps, "heston")
+    assert (plain.estimate.volatilities > 1.05 * fit.estimate.volatilities).all()
 
 
 def integrals(count: int, leverage: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
