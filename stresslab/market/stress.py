@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stresslab.market.condition import Condition, conditioned
 from stresslab.market.jumps import Jumping
 from stresslab.market.parameters import leaf
 
@@ -40,6 +42,8 @@ class StressSpecification:
         Days from today at whose end all prices jump; None for no gap.
     gap_sizes : numpy.ndarray
         Log of the price after the gap over that before, [asset].
+    condition : Condition or None
+        Where one price stands at one time, the gap included; None where nothing is known.
     """
 
     volatility_factor: float
@@ -47,6 +51,7 @@ class StressSpecification:
     jump_rate_factor: float
     gap_time: float | None
     gap_sizes: NDArray[np.float64]
+    condition: Condition | None = None
 
 
 class ScheduledGap(NamedTuple):
@@ -97,6 +102,21 @@ def scaled_parameters(parameters: Mapping[str, Any], stress: StressSpecification
     factors = dict.fromkeys(VOLATILITY_KEYS, stress.volatility_factor)
     factors |= dict.fromkeys(RATE_KEYS, stress.jump_rate_factor)
     return {key: _scaled(value, factors.get(key, 1.0)) for key, value in parameters.items()}
+
+
+def with_condition(process: Process, specification: MarketSpecification, step: float) -> Process:
+    """The process given where the overlay's condition puts a price, if there is one; only a Gaussian one has any."""
+    stress = specification.stress
+    if stress is None or stress.condition is None:
+        return process
+    target = diffusion_target(stress, stress.condition, specification.assets)
+    return conditioned(process, stress.condition, specification.assets, step, target)  # type: ignore[arg-type]
+
+
+def diffusion_target(stress: StressSpecification, condition: Condition, assets: Sequence[str]) -> float:
+    """Log price over start price that a condition leaves to the model, when a gap up to then has made its part."""
+    is_within = stress.gap_time is not None and stress.gap_time <= condition.time
+    return math.log1p(condition.move) - is_within * float(stress.gap_sizes[assets.index(condition.asset)])
 
 
 def with_gap(process: Process, specification: MarketSpecification, step: float) -> Process:

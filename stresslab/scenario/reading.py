@@ -37,7 +37,7 @@ from stresslab.scenario.policies.kind import Surroundings
 from stresslab.scenario.policy_reading import check_policies, check_unused, read_policies
 from stresslab.scenario.scenario import Scenario
 from stresslab.scenario.start_prices import start_prices
-from stresslab.scenario.stress_reading import read_stress
+from stresslab.scenario.stress_reading import read_stress, tell_condition
 from stresslab.scenario.tables import Paths, ScenarioFile, Seed
 from stresslab.scenario.time_grid import check_model_step, read_time_grid
 from stresslab.venues.contracts import CONTRACTS, exposure, unrealized_pnl
@@ -135,7 +135,9 @@ def scenario_from(
     if document.at(stress_at) is not None and starts and grid is not None and market.parameters is not None:
         assert market.model is not None, "parameters belong to a model"
         stress = read_stress(document, stress_at, market.model, market.parameters, list(starts), grid, findings)
-        specification = None if specification is None else replace(specification, stress=stress)
+        if specification is not None:
+            specification = replace(specification, stress=stress)
+            tell_condition(document, stress_at, specification, findings)
     funding_at, funding_text = (*market.at, "funding"), None
     if document.at(funding_at) is not None and starts and grid is not None:
         interval = None if draft.book is None else draft.book.venue.funding_interval

@@ -2,24 +2,47 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, SkipValidation
 
 from stresslab.documents.durations import duration_text, minutes_of
-from stresslab.documents.fields import TABLE, Duration
+from stresslab.documents.fields import TABLE, Duration, Name
 from stresslab.documents.findings import Document, Findings
-from stresslab.documents.names import shown
+from stresslab.documents.names import shown, suggestion
 from stresslab.documents.places import KeyPath
 from stresslab.documents.reading import check_table
+from stresslab.market.condition import Condition
 from stresslab.market.models import MODELS
 from stresslab.market.parameters import Between, ByAsset
-from stresslab.market.stress import RATE_KEYS, StressSpecification, scaled_parameters
+from stresslab.market.stress import RATE_KEYS, StressSpecification, diffusion_target, scaled_parameters, stressed
 
 if TYPE_CHECKING:
+    from stresslab.market.specification import MarketSpecification
     from stresslab.scenario.time_grid import TimeGrid
+
+
+class ConditionTable(BaseModel):
+    """Where the price of one asset stands at one time: paths are drawn given that."""
+
+    model_config = TABLE
+    asset: Annotated[Name, Field(description="An underlying of the book.", examples=["BTC"])]
+    move: Annotated[
+        float,
+        Field(
+            ge=-0.99,
+            le=10.0,
+            allow_inf_nan=False,
+            description="How far its price is from the start price, as a share of it.",
+            examples=[-0.3],
+        ),
+    ]
+    within: Annotated[
+        Duration, Field(description="When it stands there, from the start, a whole number of steps.", examples=["1d"])
+    ]
 
 
 class StressTable(BaseModel):
@@ -51,6 +74,13 @@ class StressTable(BaseModel):
     ] = None
     gap_time: Annotated[
         Duration | None, Field(description="When they do, from the start, a whole number of steps.", examples=["36h"])
+    ] = None
+    condition: Annotated[
+        SkipValidation[ConditionTable | None],
+        Field(
+            description="Draw paths given that a price stands there then.",
+            examples=[{"asset": "BTC", "move": -0.3, "within": "1d"}],
+        ),
     ] = None
 
 
@@ -108,12 +138,69 @@ def read_stress(
         jump_rate_factor=table.jump_rate_factor,
         gap_time=None if time is None else time / 1440.0,
         gap_sizes=sizes,
+        condition=_condition(document, (*at, "condition"), model, assets, grid, findings),
     )
     step, check = grid.step / 1440.0, MODELS[model].step_fault
     problem_of_step = None if check(parameters, step) else check(scaled_parameters(parameters, stress), step)
     if problem_of_step is not None:
         findings.fault(document, (*at, "jump_rate_factor"), problem_of_step, "lower the factor, or shorten the step")
     return stress if len(findings.faults) == before else None
+
+
+def _condition(
+    document: Document, at: KeyPath, model: str, assets: Sequence[str], grid: TimeGrid, findings: Findings
+) -> Condition | None:
+    if document.at(at) is None:
+        return None
+    if not MODELS[model].takes_condition:
+        able = ", ".join(shown(name) for name, each in MODELS.items() if each.takes_condition)
+        problem = f"the law of {shown(model)} given a price is not known in closed form"
+        findings.fault(document, at, problem, f"remove the key, or choose a model of constant volatility: {able}")
+    table = check_table(document, at, ConditionTable, findings)
+    if table is None:
+        return None
+    if table.asset not in assets:
+        problem = f"the book holds nothing on {shown(table.asset)}"
+        findings.fault(document, (*at, "asset"), problem, suggestion(table.asset, assets, "underlyings"))
+    time = minutes_of(table.within)
+    if time % grid.step or time > grid.horizon:
+        problem = f"the condition at {duration_text(time)} is at the end of no step of {duration_text(grid.step)}"
+        remedy = f"give a whole number of steps, up to the horizon of {duration_text(grid.horizon)}"
+        findings.fault(document, (*at, "within"), problem, remedy)
+    return Condition(table.asset, table.move, time / 1440.0)
+
+
+def tell_condition(document: Document, at: KeyPath, market: MarketSpecification, findings: Findings) -> None:
+    """Say how far out a condition is, and that every figure is given it; one that cannot be met is a fault.
+
+    Parameters
+    ----------
+    document, at : Document and path
+        The scenario and its table of stress.
+    market : MarketSpecification
+        With its overlay.
+    findings : Findings
+        Takes the warning, or a fault where the asset's price does not move at all.
+    """
+    if market.stress is None or market.stress.condition is None:
+        return
+    condition = market.stress.condition
+    place = market.assets.index(condition.asset)
+    volatility, years = stressed(market).volatilities[place], condition.time / 365.0
+    at = (*at, "condition")
+    if volatility == 0.0:
+        problem = f"the volatility of {shown(condition.asset)} is 0, so its price never stands anywhere else"
+        findings.fault(document, (*at, "asset"), problem, "state a volatility above 0, or a gap")
+        return
+    mean = (market.drifts[place] - 0.5 * volatility**2) * years
+    score = (diffusion_target(market.stress, condition, market.assets) - mean) / (volatility * math.sqrt(years))
+    problem = (
+        f"every figure is given that {shown(condition.asset)} stands at {condition.move:+.1%} after "
+        f"{duration_text(round(condition.time * 1440))}, {score:+.1f} standard deviations of the model"
+    )
+    findings.notice(
+        document, at, problem, "read probabilities and losses as those of the stated case, not of the future"
+    )
 
 
 def _gap_sizes(

@@ -142,6 +142,7 @@ def test_a_scenario_states_its_overlay(tmp_path):
         "jump_rate_factor": 3.0,
         "gap_time": 2.0,
         "gap_sizes": [math.log(0.5), 0.0],
+        "condition": None,
     }
     assert identity(scenario) != identity(replace(scenario, market=replace(scenario.market, stress=None)))
     # Long 20 BTC from 61,000 with 50,000 behind it: a fall by half spares nobody, and costs the insurance about 610,000
