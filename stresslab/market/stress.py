@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from stresslab.market.condition import Condition, conditioned
 from stresslab.market.jumps import Jumping
 from stresslab.market.parameters import leaf
+from stresslab.market.recovering_gap import RecoveringGap
 
 if TYPE_CHECKING:
     from jax import Array
@@ -44,6 +45,8 @@ class StressSpecification:
         Log of the price after the gap over that before, [asset].
     condition : Condition or None
         Where one price stands at one time, the gap included; None where nothing is known.
+    gap_half_life : float or None
+        Days in which half of the gap's log is gone again, positive; None for a gap that stays.
     """
 
     volatility_factor: float
@@ -52,6 +55,7 @@ class StressSpecification:
     gap_time: float | None
     gap_sizes: NDArray[np.float64]
     condition: Condition | None = None
+    gap_half_life: float | None = None
 
 
 class ScheduledGap(NamedTuple):
@@ -115,8 +119,16 @@ def with_condition(process: Process, specification: MarketSpecification, step: f
 
 def diffusion_target(stress: StressSpecification, condition: Condition, assets: Sequence[str]) -> float:
     """Log price over start price that a condition leaves to the model, when a gap up to then has made its part."""
-    is_within = stress.gap_time is not None and stress.gap_time <= condition.time
-    return math.log1p(condition.move) - is_within * float(stress.gap_sizes[assets.index(condition.asset)])
+    target = math.log1p(condition.move)
+    if stress.gap_time is None or stress.gap_time > condition.time:
+        return target
+    size = float(stress.gap_sizes[assets.index(condition.asset)])
+    return target - size * _share_kept(stress, condition.time - stress.gap_time)
+
+
+def _share_kept(stress: StressSpecification, days: float) -> float:
+    """Share of a gap's log that is left after a time."""
+    return 1.0 if stress.gap_half_life is None else 0.5 ** (days / stress.gap_half_life)
 
 
 def with_gap(process: Process, specification: MarketSpecification, step: float) -> Process:
@@ -125,7 +137,10 @@ def with_gap(process: Process, specification: MarketSpecification, step: float) 
     if stress is None or stress.gap_time is None:
         return process
     index = np.uint32(round(stress.gap_time / step) - 1)
-    return Jumping(process, ScheduledGap(index, leaf(stress.gap_sizes[:, None])))  # type: ignore[arg-type]
+    sizes = leaf(stress.gap_sizes[:, None])
+    if stress.gap_half_life is not None:
+        return RecoveringGap(process, index, sizes, leaf(_share_kept(stress, step)))  # type: ignore[arg-type]
+    return Jumping(process, ScheduledGap(index, sizes))  # type: ignore[arg-type]
 
 
 def _scaled(value: Any, factor: float) -> Any:

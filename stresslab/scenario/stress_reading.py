@@ -75,6 +75,12 @@ class StressTable(BaseModel):
     gap_time: Annotated[
         Duration | None, Field(description="When they do, from the start, a whole number of steps.", examples=["36h"])
     ] = None
+    gap_half_life: Annotated[
+        Duration | None,
+        Field(
+            description="Half of the gap's log is gone again in this time; without it the gap stays.", examples=["8h"]
+        ),
+    ] = None
     condition: Annotated[
         SkipValidation[ConditionTable | None],
         Field(
@@ -132,6 +138,9 @@ def read_stress(
         problem = f"the gap at {duration_text(time)} is at the end of no step of {duration_text(grid.step)}"
         remedy = f"give a whole number of steps, up to the horizon of {duration_text(grid.horizon)}"
         findings.fault(document, (*at, "gap_time"), problem, remedy)
+    half_life = None if table.gap_half_life is None else minutes_of(table.gap_half_life)
+    if half_life is not None:
+        _check_half_life(document, at, half_life, time, grid, findings)
     stress = StressSpecification(
         volatility_factor=table.volatility_factor,
         correlation_shift=table.correlation_shift,
@@ -139,12 +148,30 @@ def read_stress(
         gap_time=None if time is None else time / 1440.0,
         gap_sizes=sizes,
         condition=_condition(document, (*at, "condition"), model, assets, grid, findings),
+        gap_half_life=None if half_life is None else half_life / 1440.0,
     )
     step, check = grid.step / 1440.0, MODELS[model].step_fault
     problem_of_step = None if check(parameters, step) else check(scaled_parameters(parameters, stress), step)
     if problem_of_step is not None:
         findings.fault(document, (*at, "jump_rate_factor"), problem_of_step, "lower the factor, or shorten the step")
     return stress if len(findings.faults) == before else None
+
+
+def _check_half_life(
+    document: Document, at: KeyPath, half_life: int, time: int | None, grid: TimeGrid, findings: Findings
+) -> None:
+    here = (*at, "gap_half_life")
+    if time is None:
+        findings.fault(document, here, "`gap_half_life` stands without `gap_time`", "give both, or remove it")
+    elif half_life < grid.step:
+        problem = f"a half-life of {duration_text(half_life)} is shorter than a step of {duration_text(grid.step)}"
+        findings.fault(document, here, problem, "give at least a step, or shorten the step")
+    elif document.at((*at[:-1], "funding")) is not None:
+        problem = "a gap that closes again is a basis, which the premium of [market.funding] would not see"
+        findings.fault(document, here, problem, "remove the key, so that the gap stays, or the funding")
+    else:
+        problem = f"the gap at {duration_text(time)} closes again, half of its log every {duration_text(half_life)}"
+        findings.notice(document, here, problem, "where it is not a basis but a loss of value, remove the key")
 
 
 def _condition(
