@@ -169,12 +169,21 @@ def test_faults_of_the_condition_are_placed(tmp_path):
         read(tmp_path, CONDITION, ("volatility = 0.62", "volatility = 0"))
 
 
-@pytest.mark.parametrize("model", [name for name in MODELS if name != "gbm"])
-def test_other_models_refuse_it(tmp_path, model):
+def test_the_one_gaussian_model_of_constant_volatility_takes_it():
+    assert [name for name, model in MODELS.items() if model.takes_condition] == ["gbm"]
+
+
+@pytest.mark.parametrize(
+    ("model", "own"),
+    [
+        ("student_t", "degrees_of_freedom = 4.0"),
+        ("merton", "common_jump_rate = 20\nown_jump_rate = 10"),
+        ("heston", "mean_reversion = 8.0\nvolatility_of_variance = 1.0"),
+    ],
+)
+def test_other_models_refuse_it(tmp_path, model, own):
+    lines = CONDITION.replace('"gbm"', f'"{model}"\n{own}')
     with pytest.raises(InputError) as error:
-        read(tmp_path, CONDITION.replace("gbm", model))
+        read(tmp_path, lines)
     told = [str(fault) for fault in error.value.faults]
-    # Keys that the model lacks here are faults of their own, and may come first.
-    assert any("given a price is not known in closed form" in line for line in told) or any(
-        "is missing" in line for line in told
-    )
+    assert [f'the law of "{model}" given a price is not known in closed form' in line for line in told] == [True], told
