@@ -96,3 +96,38 @@ def test_the_treasury_is_explained_and_a_price_that_is_missing_is_named(tmp_path
     lacking.write_text(book.read_text(encoding="utf-8").replace("mark_price = 146\n", ""), encoding="utf-8")
     assert main(["explain", str(lacking)]) != 0
     assert "sol-loan has no price; state mark_price" in capsys.readouterr().err
+
+
+def test_a_stablecoin_that_loses_its_peg_costs_what_is_held_of_it():
+    """Oracle: its twin on the same draws; a tenth of what 50,000 units are worth, on paths that nothing happens to."""
+    twins = shipped("multi_asset_collateral"), shipped("depeg")
+    assert twins[1].notices == twins[0].notices
+    usual, depegged = (simulate(each) for each in twins)
+    place = twins[0].market.assets.index("USDX")
+    moved = depegged.log_price[place] - usual.log_price[place]
+    np.testing.assert_allclose(moved, math.log(0.9), atol=1e-5)
+    cross = usual.problem.configuration_stakes[0][0]
+    untouched = np.minimum(usual.liquidation_step[cross], depegged.liquidation_step[cross]) > usual.steps
+    assert untouched.mean() > 0.9
+    lost = usual.profit[cross, untouched] - depegged.profit[cross, untouched]
+    expected = 0.1 * 50_000.0 * np.exp(usual.log_price[place, untouched].astype(np.float64))
+    np.testing.assert_allclose(lost, expected, atol=2.0)
+
+
+def test_a_basis_that_closes_is_gone_at_the_end():
+    """Oracle: the process without it; of the log gap 2^-n is left n half-lives later."""
+    question = read_scenario(SCENARIOS / "open_basis.toml", paths=1_024)
+    # 60 hours, and three half-lives of eight.
+    question = replace(question, horizon=3.5, steps=84)
+    plain = simulate(replace(question, market=replace(question.market, stress=None)))
+    basis = simulate(question)
+    moved = basis.log_price - plain.log_price
+    np.testing.assert_allclose(moved, np.log([[0.85], [0.85]]) / 8.0 * np.ones_like(moved), atol=1e-5)
+    # The long on BTC alone cannot gain by a fall: nobody is liquidated later, and some are at the gap.
+    (long,) = [
+        stake
+        for stake, pool in zip(basis.problem.configuration_stakes[0], question.configurations[0].pools, strict=True)
+        if pool.name == "btc-long"
+    ]
+    assert (basis.liquidation_step[long] <= plain.liquidation_step[long]).all()
+    assert ((basis.liquidation_step[long] == 60) & (plain.liquidation_step[long] > basis.steps)).sum() >= 5

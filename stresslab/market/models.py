@@ -27,7 +27,7 @@ from stresslab.market import (
 from stresslab.market.component_filter import LEVEL_DAYS
 from stresslab.market.process import Process
 from stresslab.market.specification import MarketSpecification
-from stresslab.market.stress import stressed, with_gap
+from stresslab.market.stress import stressed, with_condition, with_gap
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,8 @@ class Model:
         Takes a `MarketSpecification` and the step in days; returns the process, with its parameters as arrays.
     own_volatility_days : float or None
         Of a model that draws from history: the last days whose volatility stands where none is stated; None for all.
+    takes_condition : bool
+        Whether its paths can be drawn given where a price stands (`stresslab.market.condition`).
     """
 
     summary: str
@@ -56,6 +58,7 @@ class Model:
     streams: Callable[[Sequence[str]], tuple[str, ...]]
     build: Callable[[MarketSpecification, float], Process]
     own_volatility_days: float | None = None
+    takes_condition: bool = False
 
 
 class _Module(Protocol):
@@ -76,7 +79,7 @@ def _of(module: _Module) -> Model:
 
 MODELS: Mapping[str, Model] = MappingProxyType(
     {
-        "gbm": _of(gbm),
+        "gbm": replace(_of(gbm), takes_condition=True),
         "student_t": _of(student_t),
         "copula_t": _of(copula_t),
         "merton": _of(merton),
@@ -104,4 +107,4 @@ def build_process(specification: MarketSpecification, step: float) -> Process:
         Length of a step in days.
     """
     process = MODELS[specification.model].build(stressed(specification), step)
-    return with_gap(process, specification, step)
+    return with_gap(with_condition(process, specification, step), specification, step)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stresslab.market.condition import Condition, conditioned
 from stresslab.market.jumps import Jumping
 from stresslab.market.parameters import leaf
+from stresslab.market.recovering_gap import RecoveringGap
 
 if TYPE_CHECKING:
     from jax import Array
@@ -40,6 +43,10 @@ class StressSpecification:
         Days from today at whose end all prices jump; None for no gap.
     gap_sizes : numpy.ndarray
         Log of the price after the gap over that before, [asset].
+    condition : Condition or None
+        Where one price stands at one time, the gap included; None where nothing is known.
+    gap_half_life : float or None
+        Days in which half of the gap's log is gone again, positive; None for a gap that stays.
     """
 
     volatility_factor: float
@@ -47,6 +54,8 @@ class StressSpecification:
     jump_rate_factor: float
     gap_time: float | None
     gap_sizes: NDArray[np.float64]
+    condition: Condition | None = None
+    gap_half_life: float | None = None
 
 
 class ScheduledGap(NamedTuple):
@@ -99,13 +108,39 @@ def scaled_parameters(parameters: Mapping[str, Any], stress: StressSpecification
     return {key: _scaled(value, factors.get(key, 1.0)) for key, value in parameters.items()}
 
 
+def with_condition(process: Process, specification: MarketSpecification, step: float) -> Process:
+    """The process given where the overlay's condition puts a price, if there is one; only a Gaussian one has any."""
+    stress = specification.stress
+    if stress is None or stress.condition is None:
+        return process
+    target = diffusion_target(stress, stress.condition, specification.assets)
+    return conditioned(process, stress.condition, specification.assets, step, target)  # type: ignore[arg-type]
+
+
+def diffusion_target(stress: StressSpecification, condition: Condition, assets: Sequence[str]) -> float:
+    """Log price over start price that a condition leaves to the model, when a gap up to then has made its part."""
+    target = math.log1p(condition.move)
+    if stress.gap_time is None or stress.gap_time > condition.time:
+        return target
+    size = float(stress.gap_sizes[assets.index(condition.asset)])
+    return target - size * _share_kept(stress, condition.time - stress.gap_time)
+
+
+def _share_kept(stress: StressSpecification, days: float) -> float:
+    """Share of a gap's log that is left after a time."""
+    return 1.0 if stress.gap_half_life is None else 0.5 ** (days / stress.gap_half_life)
+
+
 def with_gap(process: Process, specification: MarketSpecification, step: float) -> Process:
     """The process, with the overlay's gap if there is one; ``step`` in days divides the gap's time."""
     stress = specification.stress
     if stress is None or stress.gap_time is None:
         return process
     index = np.uint32(round(stress.gap_time / step) - 1)
-    return Jumping(process, ScheduledGap(index, leaf(stress.gap_sizes[:, None])))  # type: ignore[arg-type]
+    sizes = leaf(stress.gap_sizes[:, None])
+    if stress.gap_half_life is not None:
+        return RecoveringGap(process, index, sizes, leaf(_share_kept(stress, step)))  # type: ignore[arg-type]
+    return Jumping(process, ScheduledGap(index, sizes))  # type: ignore[arg-type]
 
 
 def _scaled(value: Any, factor: float) -> Any:

@@ -37,15 +37,16 @@ from stresslab.scenario.policies.kind import Surroundings
 from stresslab.scenario.policy_reading import check_policies, check_unused, read_policies
 from stresslab.scenario.scenario import Scenario
 from stresslab.scenario.start_prices import start_prices
-from stresslab.scenario.stress_reading import read_stress
+from stresslab.scenario.stress_reading import read_stress, tell_condition
 from stresslab.scenario.tables import Paths, ScenarioFile, Seed
 from stresslab.scenario.time_grid import check_model_step, read_time_grid
+from stresslab.scenario.venue_stress import read_venue_stress, stressed_impact, under_stress
 from stresslab.venues.contracts import CONTRACTS, exposure, unrealized_pnl
 from stresslab.venues.rules.margin_rules import is_liquidated, requirement_lines, with_closing_fee
 
 __all__ = ["read_book", "read_scenario", "scenario_from"]
 
-_EVENT_KEYS = ("start", "liquidation_impact", "auto_deleveraging")
+_EVENT_KEYS = ("start", "liquidation_impact", "auto_deleveraging", "venue_stress")
 
 
 class _Overrides(BaseModel):
@@ -105,7 +106,7 @@ def scenario_from(
     grid = read_time_grid(document, findings)
     if grid is not None and market is not None and market.model is not None and market.parameters is not None:
         check_model_step(document, market.model, market.parameters, grid, findings)
-    start_at, impact_at, auto_at = ((key_meant(document.data, key, known),) for key in _EVENT_KEYS)
+    start_at, impact_at, auto_at, venue_stress_at = ((key_meant(document.data, key, known),) for key in _EVENT_KEYS)
     surroundings = Surroundings(
         None if draft is None else {name: draft.positions[index] for name, index in draft.ids.items()},
         None if grid is None else grid.horizon / 1440,
@@ -122,10 +123,14 @@ def scenario_from(
     _check_analysis(document, (key_meant(document.data, "analysis", known),), findings)
     if draft is None or market is None:
         return None
-    starts, positions = start_prices(document, market.prices, draft, findings)
+    has_impact = document.at(impact_at) is not None
+    venue_stress = read_venue_stress(document, venue_stress_at, has_impact, draft.positions, findings)
+    impact = stressed_impact(impact, venue_stress)
+    starts, marked_positions = start_prices(document, market.prices, draft, findings)
+    positions = under_stress(marked_positions, venue_stress)
     if draft.book is not None:
         marked = replace(draft.book, positions=positions)
-        check_policies(document, policies, read, marked, lambda *held: _surplus(*held)[0], findings)
+        check_policies(document, policies, read, marked, lambda *pool: _surplus(*pool)[0], findings)
     own = None
     if takes_paths(market.model) and market.parameters is not None and starts and grid is not None:
         count = overrides.get("paths", None if head is None else head.paths)
@@ -135,7 +140,9 @@ def scenario_from(
     if document.at(stress_at) is not None and starts and grid is not None and market.parameters is not None:
         assert market.model is not None, "parameters belong to a model"
         stress = read_stress(document, stress_at, market.model, market.parameters, list(starts), grid, findings)
-        specification = None if specification is None else replace(specification, stress=stress)
+        if specification is not None:
+            specification = replace(specification, stress=stress)
+            tell_condition(document, stress_at, specification, findings)
     funding_at, funding_text = (*market.at, "funding"), None
     if document.at(funding_at) is not None and starts and grid is not None:
         interval = None if draft.book is None else draft.book.venue.funding_interval
@@ -168,6 +175,7 @@ def scenario_from(
         start=head.start,
         impact=impact,
         auto_deleveraging=auto_deleveraging,
+        venue_stress=venue_stress,
     )
 
 

@@ -47,6 +47,7 @@ def resolved(scenario: Scenario) -> dict[str, Any]:
         "configurations": [_configuration(configuration, scenario.book) for configuration in scenario.configurations],
         "liquidation_impact": _plain(scenario.impact),
         "auto_deleveraging": _plain(scenario.auto_deleveraging),
+        "venue_stress": _plain(scenario.venue_stress),
     }
 
 

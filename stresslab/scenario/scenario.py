@@ -31,6 +31,25 @@ class Impact:
 
 
 @dataclass(frozen=True)
+class VenueStress:
+    """How much harsher the venue and its market are from the start than rule pack and scenario say.
+
+    Parameters
+    ----------
+    maintenance_factor : float
+        What every maintenance rate is multiplied by, at least 1.
+    haircut_increase : float
+        What is added to every haircut of the collateral assets, 0 to 1.
+    impact_factor : float
+        What the price impact of closes is multiplied by, at least 1.
+    """
+
+    maintenance_factor: float
+    haircut_increase: float
+    impact_factor: float
+
+
+@dataclass(frozen=True)
 class AutoDeleveraging:
     """Winning positions closed by the venue after a large move.
 
@@ -79,6 +98,8 @@ class Scenario:
         Price impact of forced and stop closes; None for none.
     auto_deleveraging : AutoDeleveraging or None
         None where the venue closes no winning position.
+    venue_stress : VenueStress or None
+        What has been done to the rules in `book` and to `impact`; None for nothing.
     """
 
     name: str
@@ -95,3 +116,4 @@ class Scenario:
     start: dt.datetime | None = None
     impact: Impact | None = None
     auto_deleveraging: AutoDeleveraging | None = None
+    venue_stress: VenueStress | None = None

@@ -12,6 +12,7 @@ from stresslab.market.models import MODELS
 from stresslab.scenario.event_reading import AutoDeleveragingTable, ImpactTable, Start
 from stresslab.scenario.funding_reading import FundingTable
 from stresslab.scenario.stress_reading import StressTable
+from stresslab.scenario.venue_stress import VenueStressTable
 
 MOST_PATHS = 1_000_000_000
 LARGEST_SEED = 2**63 - 1
@@ -136,6 +137,9 @@ class ScenarioFile(BaseModel):
     )
     auto_deleveraging: SkipValidation[AutoDeleveragingTable | None] = Field(
         default=None, description="Winning positions closed by the venue; without this table none are."
+    )
+    venue_stress: SkipValidation[VenueStressTable | None] = Field(
+        default=None, description="Harsher rules of the venue and thinner markets from the start."
     )
     analysis: SkipValidation[dict[str, Any]] = Field(
         default={},

@@ -11,6 +11,7 @@ import pytest
 import stresslab as sl
 from stresslab.documents.faults import InputError
 from stresslab.market import merton, noise
+from stresslab.market.condition import Condition
 from stresslab.market.models import MODELS, build_process
 from stresslab.market.price_paths import relative_paths
 from stresslab.market.stress import StressSpecification, stressed
@@ -81,6 +82,56 @@ def test_a_gap_moves_every_path_once(name):
             )
 
 
+@pytest.mark.parametrize("name", EXTRAS)
+def test_a_gap_with_a_half_life_closes(name):
+    # By hand: half of its log in two steps, so 2^(-1/2) of it is left after each.
+    closing = replace(GAP, gap_half_life=2.0 * HOUR)
+    plain, gapped = walk(specification(name)), walk(specification(name, closing))
+    shares = [0.0, 0.0, 0.0, 1.0, 0.5**0.5, 0.5]
+    for index, (without, given) in enumerate(zip(plain, gapped, strict=True)):
+        start, end = (GAP.gap_sizes[:, None] * share for share in shares[index : index + 2])
+        every = np.zeros((2, 64))
+        np.testing.assert_allclose(given.start_log_price - without.start_log_price, start + every, atol=1e-6)
+        np.testing.assert_allclose(given.log_price - without.log_price, end + every, atol=1e-6)
+        jump = GAP.gap_sizes[:, None] * (index == 2)
+        own = 0.0 if without.gap is None else np.asarray(without.gap)
+        np.testing.assert_allclose(given.gap, own + jump + every, atol=1e-6)
+        if without.low_log_price is not None:
+            # Extremes hold both ends of the step up to the jump.
+            ends = (
+                np.minimum(given.start_log_price, given.before_gap),
+                np.maximum(given.start_log_price, given.before_gap),
+            )
+            assert np.all(given.low_log_price <= ends[0] + 1e-6)
+            assert np.all(given.high_log_price >= ends[1] - 1e-6)
+
+
+def test_a_gap_that_closes_spares_whom_a_gap_that_stays_does_not(tmp_path):
+    # BTC down 3 %, 36,600 of the 50,000 behind the long; the rest must last while the gap is open.
+    lines = 'gap_size = { BTC = -0.03 }\ngap_time = "1h"\n'
+    stays = stressed_scenario(tmp_path, lines)
+    closes = stressed_scenario(tmp_path, lines + 'gap_half_life = "2h"')
+    assert resolved(closes)["market"]["stress"]["gap_half_life"] == pytest.approx(1.0 / 12.0)
+    told = [str(notice) for notice in closes.notices if "closes again" in str(notice)]
+    assert len(told) == 1
+    assert "the gap at 1h closes again, half of its log every 2h" in told[0]
+    first, second = simulate(stays), simulate(closes)
+    # The same until the gap stands, and later for nobody who is long.
+    at_gap = first.liquidation_step[0] <= 1
+    np.testing.assert_array_equal(second.liquidation_step[0] <= 1, at_gap)
+    assert (second.liquidation_step[0] >= first.liquidation_step[0]).mean() > 0.999
+    assert (second.liquidation_step[0] > first.liquidation_step[0]).mean() > 0.2
+
+
+def test_a_condition_counts_what_is_left_of_a_gap():
+    # A half-life before the time: half of the log of 0.7 is left, so the model goes the other way to a move of 0.
+    condition = Condition("BTC", 0.0, 5.0 * HOUR)
+    stress = replace(GAP, gap_half_life=2.0 * HOUR, condition=condition)
+    last = walk(specification("gbm", stress))[-1]
+    np.testing.assert_allclose(last.log_price[0], 0.0, atol=1e-5)
+    assert np.abs(walk(specification("gbm", replace(stress, condition=None)))[-1].log_price[0]).min() > 0.05
+
+
 # Prices of a file are taken as they are, and a scenario that asks for a factor is refused (test_paths.py).
 @pytest.mark.parametrize("name", [name for name in EXTRAS if name != "paths"])
 def test_a_factor_multiplies_every_deviation(name):
@@ -142,6 +193,8 @@ def test_a_scenario_states_its_overlay(tmp_path):
         "jump_rate_factor": 3.0,
         "gap_time": 2.0,
         "gap_sizes": [math.log(0.5), 0.0],
+        "condition": None,
+        "gap_half_life": None,
     }
     assert identity(scenario) != identity(replace(scenario, market=replace(scenario.market, stress=None)))
     # Long 20 BTC from 61,000 with 50,000 behind it: a fall by half spares nobody, and costs the insurance about 610,000
@@ -171,6 +224,10 @@ def test_faults_of_the_overlay_are_placed(tmp_path):
         'gap_size = -0.5\ngap_time = "6d"': "the gap at 6d is at the end of no step of 1h",
         'gap_size = { SOL = -0.5 }\ngap_time = "1d"': 'the book holds nothing on "SOL"',
         "gap = 1": 'unknown key "gap"',
+        'gap_half_life = "8h"': "`gap_half_life` stands without `gap_time`",
+        'gap_size = -0.5\ngap_time = "1d"\ngap_half_life = "30m"': "a half-life of 30m is shorter than a step of 1h",
+        'gap_size = -0.5\ngap_time = "1d"\ngap_half_life = "8h"\n[market.funding]\npremium_deviation = 0.0003\n'
+        'premium_half_life = "12h"': "a basis, which the premium",
     }
     for lines, message in cases.items():
         with pytest.raises(InputError) as error:
