@@ -32,6 +32,7 @@ _DAY = click.DateTime(["%Y-%m-%d"])
 )
 @click.option("--shrinkage", is_flag=True, help="Of the same: correlations drawn towards their mean (Ledoit-Wolf).")
 @click.option("--dynamic-correlation", is_flag=True, help="Of garch: fit a correlation that follows the shocks.")
+@click.option("--diagnostics", metavar="DIR", help="Also write how well the model describes its history there.")
 @click.option("--note", default="", metavar="TEXT", help="Kept in the file: why these histories and these days.")
 def command(
     histories: tuple[str, ...],
@@ -46,6 +47,7 @@ def command(
     volatility: str,
     shrinkage: bool,
     dynamic_correlation: bool,
+    diagnostics: str | None,
     note: str,
 ) -> None:
     """Fit a market model to histories of bars, one file an asset; or premiums to histories of funding rates.
@@ -58,6 +60,8 @@ def command(
     if funding:
         if model is not None:
             raise click.UsageError("--funding and --model each write a calibration of their own: give one of them.")
+        if diagnostics is not None:
+            raise click.UsageError("--diagnostics belongs to --model, not to --funding.")
         if floor is not None or shrinkage or dynamic_correlation or volatility != "close":
             options = "--floor, --volatility, --shrinkage and --dynamic-correlation"
             raise click.UsageError(f"{options} belong to --model, not to --funding.")
@@ -87,5 +91,15 @@ def command(
             dynamic_correlation=dynamic_correlation,
         )
         summary = calibration_summary(calibration)
+        if diagnostics is not None:
+            from stresslab.diagnosis import diagnose_to_folder
+            from stresslab.results.output_folder import OutputFolderError
+
+            try:
+                diagnose_to_folder(calibration, diagnostics)
+            except OutputFolderError as error:
+                raise click.BadParameter(str(error), param_hint="--diagnostics") from error
     click.echo(summary.rstrip())
     click.echo(f"written: {out}")
+    if diagnostics is not None:
+        click.echo(f"written: {diagnostics}")
