@@ -64,7 +64,8 @@ def figure_diagnosis(results: xr.Dataset) -> Figure:
         rows = np.arange(results.sizes["quarter"])
         spread = 1.96 * results.quarter_volatility_standard_error.values
         stability.errorbar(rows, results.quarter_volatility.values, spread, color=INK, marker="o", linestyle="none")
-        stability.set_xticks(rows[:: max(len(rows) // 8, 1)], results.quarter.values[:: max(len(rows) // 8, 1)])
+        every = -(-len(rows) // 5)
+        stability.set_xticks(rows[::every], results.quarter.values[::every])
         stability.set_ylim(bottom=0.0)
         stability.set_xlabel("quarter_volatility, 95 %")
         return figure
