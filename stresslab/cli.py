@@ -26,6 +26,7 @@ COMMANDS = (
     "validate",
     "explain",
     "allocate",
+    "rare",
     "calibrate",
     "backtest",
     "import-positions",
