@@ -187,9 +187,9 @@ def _of_pool(scenario: Scenario, pool: Pool, threads: int | None) -> RareEvent:
         reason = "no move of prices was found that liquidates the pool" if not len(points) else ""
     sampler = Sampler(scenario, pool, points, threads)
     if not reason:
-        values, _ = sampler.values(scenario.seed, PILOT_PATHS, is_tilted=True, prefix="pilot:")
+        values, components = sampler.values(scenario.seed, PILOT_PATHS, is_tilted=True, prefix="pilot:")
         pilot = weighted_probability(values, sampler.untilted_share)
-        is_tilted, reason = _choice(pilot)
+        is_tilted, reason = _choice(pilot, [*warning_signs(pilot), *_missed(values, components)])
     values, components = sampler.values(scenario.seed, scenario.paths, is_tilted=is_tilted)
     estimate = weighted_probability(values, sampler.untilted_share if is_tilted else 1.0)
     warnings = [*warning_signs(estimate)]
@@ -215,7 +215,7 @@ def gain_of(estimate: WeightedEstimate) -> float:
     return estimate.probability * (1.0 - estimate.probability) / variance if variance > 0.0 else math.inf
 
 
-def _choice(pilot: WeightedEstimate) -> tuple[bool, str]:
+def _choice(pilot: WeightedEstimate, signs: Sequence[str]) -> tuple[bool, str]:
     """Whether to tilt, and why."""
     found = f"the pilot run says {pilot.probability:.2g}"
     if pilot.probability == 0.0:
@@ -225,6 +225,9 @@ def _choice(pilot: WeightedEstimate) -> tuple[bool, str]:
     gain = gain_of(pilot)
     if gain < LEAST_GAIN:
         return False, f"{found}, and tilting would divide the variance by no more than {gain:.2g}"
+    if signs:
+        # Weights so uneven hide their own variance: the gain would be believed too easily.
+        return False, f"{found}, but its weights cannot be trusted: {'; '.join(signs)}"
     return True, f"{found}, and tilting divides the variance of counting by about {gain:.2g}"
 
 

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import csv
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.special import ndtr
 
+from stresslab.cli import main
 from stresslab.measures.weights import warning_signs, weighted_probability
 from stresslab.rare.estimation import PLAIN, TILTED, RareEventError, Sampler, gain_of, rare_events
+from stresslab.rare.files import COLUMNS
 from stresslab.rare.likeliest import likeliest_breaches
 from stresslab.simulation.run import simulate
+from tests.allocation.books import scenario_of
+from tests.market.test_jump_liquidations import JUMPS, jumpy
 from tests.oracles.scenarios import configuration, position, scenario
 
 SIX_HOURS = 0.25
+LONG = {"days": 7.0, "paths": 102_400}
 FIVE = {"A": 0.6, "B": 0.7, "C": 0.8, "D": 0.9, "E": 1.0}
 
 
@@ -129,6 +136,27 @@ def test_the_breach_of_one_price_is_its_barrier():
     assert point == pytest.approx([wanted], rel=1e-9)
 
 
+def test_jumps_that_kill_alone_are_sampled_plainly():
+    # METHODS O3, M18: 3x over 7 days by killed-density recursion; a third of it by a jump, which no tilt leads to.
+    question = jumpy("merton", (position("a", 1.0),), one(1.0 / 3.0).configurations, {"BTC": 0.6}, **LONG, **JUMPS)
+    (event,) = rare_events(question, "as_booked")
+    assert event.method == PLAIN
+    assert "its weights cannot be trusted" in event.reason
+    assert event.estimate.lower < 6.47e-4 < event.estimate.upper
+
+
+def test_small_jumps_leave_the_tilt_right():
+    # Oracle: the engine's own hits on plain paths.
+    small = {**JUMPS, "common_jump_mean": -0.005, "common_jump_deviation": 0.01}
+    question = jumpy("merton", (position("a", 1.0),), one(0.22).configurations, {"BTC": 0.6}, **LONG, **small)
+    (event,) = rare_events(question, "as_booked")
+    assert event.method == TILTED
+    hits = simulate(replace(question, paths=409_600)).liquidation_step[0] <= question.steps
+    error = float(np.hypot(np.sqrt(hits.mean() / hits.size), event.estimate.standard_error))
+    assert event.estimate.relative_error < 0.05
+    assert event.estimate.probability == pytest.approx(float(hits.mean()), abs=4.0 * error)
+
+
 def test_heavy_tails_fall_back_and_say_so():
     question = one(0.2, model="student_t", extra={"degrees_of_freedom": 4.0}, paths=4_096)
     (event,) = rare_events(question, "as_booked")
@@ -181,3 +209,25 @@ def test_health_of_weights_by_hand():
     assert gain_of(counted) == pytest.approx(1.0, rel=1e-4)
     with pytest.raises(ValueError, match="not finite"):
         weighted_probability(np.array([1.0, np.nan]))
+
+
+def test_the_command(tmp_path, capsys):
+    (tmp_path / "in").mkdir()
+    scenario_of(tmp_path / "in", [1.0, -1.0], [1.2, 1.2], 0.3, paths=10_000)
+    asked = ["rare", str(tmp_path / "in" / "scenario.toml"), "--out", str(tmp_path / "out"), "--configuration"]
+    assert main([*asked, "all_isolated", "--pool", "p1"]) == 0
+    told = capsys.readouterr().out
+    assert "importance sampling, 10,000 paths" in told
+    with (tmp_path / "out" / "rare_events.csv").open(encoding="utf-8") as file:
+        (row,) = csv.DictReader(file)
+    assert set(row) == set(COLUMNS)
+    assert (row["pool"], row["method"], row["warnings"]) == ("p1", "importance", "")
+    # Half the wallet of 2 stands behind either: METHODS M11 for a short whose price may rise to 2 / 1.005.
+    root, barrier = 1.2 * np.sqrt(7.0 / 365.0), np.log(2.0 / 1.005)
+    drift = -0.5 * root**2
+    expected = ndtr((drift - barrier) / root) + np.exp(-barrier) * ndtr((-drift - barrier) / root)
+    error = float(row["standard_error"])
+    assert 0.0 < error < 0.03 * expected
+    assert float(row["liquidation_probability"]) == pytest.approx(expected, abs=4.0 * error)
+    assert main([*asked, "nothing"]) == 2
+    assert "there is no configuration named 'nothing'" in capsys.readouterr().err
