@@ -30,6 +30,7 @@ COMMANDS = (
     "validate",
     "explain",
     "allocate",
+    "rare",
     "calibrate",
     "backtest",
     "uncertainty",

@@ -32,6 +32,29 @@ def wilson(hits: ArrayLike, paths: int) -> Bounds:
         Lower and upper bound, in [0, 1]; the upper one is above 0 even where there was no hit.
     """
     share = np.asarray(hits, dtype=np.float64) / paths
+    return _wilson(share, paths)
+
+
+def wilson_of_size(probability: float, size: float) -> tuple[float, float]:
+    """Wilson interval of a probability that is known as well as from counting over so many paths.
+
+    Parameters
+    ----------
+    probability : float
+        The estimate, in [0, 1].
+    size : float
+        Number of paths of plain counting with the same standard error, positive; not a whole number as a rule.
+
+    Returns
+    -------
+    tuple of float
+        Lower and upper bound, in [0, 1].
+    """
+    lower, upper = _wilson(np.asarray(probability, np.float64), size)
+    return float(lower), float(upper)
+
+
+def _wilson(share: NDArray[np.float64], paths: float) -> Bounds:
     center = share + _Z**2 / (2 * paths)
     half = _Z * np.sqrt(share * (1 - share) / paths + _Z**2 / (4 * paths**2))
     scale = 1 + _Z**2 / paths

@@ -1,0 +1,1 @@
+"""Liquidations too rare to be counted: likeliest breach, pilot run, weighted estimate."""

@@ -1,0 +1,128 @@
+"""Rare events as a table, a summary and a folder."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import stresslab
+from stresslab.rare.estimation import RareEvent, rare_events
+from stresslab.results.output_folder import output_folder, write_manifest
+from stresslab.scenario.scenario import Scenario
+
+COLUMNS = (
+    "configuration",
+    "pool",
+    "liquidation_probability",
+    "liquidation_probability_lower",
+    "liquidation_probability_upper",
+    "standard_error",
+    "method",
+    "paths",
+    "effective_sample_size",
+    "largest_share",
+    "variance_gain",
+    "breach_distance",
+    "reason",
+    "warnings",
+)
+
+
+def write_rare_events(
+    scenario: Scenario, configuration: str, out: str | Path, *, pool: str | None = None, threads: int | None = None
+) -> str:
+    """Leave ``rare_events.csv``, ``summary.txt`` and the manifest in a folder.
+
+    Parameters
+    ----------
+    scenario, configuration, pool, threads
+        As in `stresslab.rare.estimation.rare_events`.
+    out : str or pathlib.Path
+        The folder. It is made new, or replaced where it holds a former run.
+
+    Returns
+    -------
+    str
+        The summary.
+
+    Raises
+    ------
+    RareEventError
+        If the question has no answer as it is asked.
+    OutputFolderError
+        Where the folder cannot be written.
+    """
+    with output_folder(Path(out)) as folder:
+        events = rare_events(scenario, configuration, pool, threads=threads)
+        with (folder / "rare_events.csv").open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(COLUMNS)
+            writer.writerows(_row(configuration, event) for event in events)
+        summary = rare_summary(scenario, configuration, events)
+        (folder / "summary.txt").write_text(summary + "\n", encoding="utf-8")
+        write_manifest(
+            folder,
+            {
+                "kind": "rare events",
+                "title": scenario.name,
+                "configuration": configuration,
+                "inputs": {
+                    name: hashlib.sha256(text.encode()).hexdigest() for name, text in scenario.documents.items()
+                },
+                "seed": scenario.seed,
+                "paths": scenario.paths,
+                "version": stresslab.__version__,
+            },
+        )
+    return summary
+
+
+def rare_summary(scenario: Scenario, configuration: str, events: Sequence[RareEvent]) -> str:
+    """The answer in lines for people.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        The question.
+    configuration : str
+        Name of the configuration.
+    events : sequence of RareEvent
+        Of its pools.
+    """
+    lines = [f"P(liquidation) within {scenario.horizon:g} days, {configuration}, 95 % intervals, seed {scenario.seed}"]
+    for event in events:
+        estimate = event.estimate
+        lines += [
+            f"{event.pool}: {estimate.probability:.4g} ({estimate.lower:.4g} to {estimate.upper:.4g})",
+            f"    {event.method} sampling, {estimate.paths:,} paths: {event.reason}",
+            f"    standard error {estimate.relative_error:.2%} of it, effective sample size "
+            f"{estimate.effective_sample_size:,.0f}, largest share {estimate.largest_share:.2%}",
+        ]
+        if event.distances:
+            told = ", ".join(f"{distance:.2f}" for distance in event.distances)
+            lines.append(f"    likeliest breach at the horizon: {told} standard deviations away")
+        lines += [f"    warning: {warning}" for warning in event.warnings]
+    return "\n".join(lines)
+
+
+def _row(configuration: str, event: RareEvent) -> tuple[str | float, ...]:
+    estimate = event.estimate
+    return (
+        configuration,
+        event.pool,
+        estimate.probability,
+        estimate.lower,
+        estimate.upper,
+        estimate.standard_error,
+        event.method,
+        estimate.paths,
+        estimate.effective_sample_size,
+        estimate.largest_share,
+        event.gain if math.isfinite(event.gain) else "",
+        event.distances[0] if event.distances else "",
+        event.reason,
+        "; ".join(event.warnings),
+    )
