@@ -149,6 +149,11 @@ class Sampler:
             Whether the tilt is on.
         prefix : str
             Of the names of all streams: another one gives independent draws.
+
+        Raises
+        ------
+        RareEventError
+            If a value is not finite.
         """
         from stresslab.market import noise
         from stresslab.market.models import MODELS
@@ -169,6 +174,8 @@ class Sampler:
         with ThreadPoolExecutor(self._threads or os.cpu_count() or 1, thread_name_prefix="block") as executor:
             blocks = list(executor.map(block, range(0, paths, BLOCK_WIDTH)))
         values, components = (np.concatenate(each)[:paths] for each in zip(*blocks, strict=True))
+        if not np.isfinite(values).all():
+            raise RareEventError("the market leads beyond single precision; give volatilities and drifts that do not")
         return values, components
 
 

@@ -185,6 +185,13 @@ def test_pools_at_either_end():
 
 
 def test_what_acts_is_refused():
+    question = one(0.1)
+    reducing = replace(question.book.venue, liquidation_procedure="reduce_by_tiers")
+    with pytest.raises(RareEventError, match="acts on the pools before they are liquidated"):
+        rare_events(replace(question, book=replace(question.book, venue=reducing)), "as_booked")
+
+
+def test_unknown_names_are_refused():
     with pytest.raises(RareEventError, match="there is no configuration named 'x'; there are as_booked"):
         rare_events(one(0.1), "x")
     with pytest.raises(RareEventError, match="no pool of as_booked"):
