@@ -22,6 +22,7 @@ from stresslab.report.model_pages import models_page
 from stresslab.report.policy_pages import claims_page, policies_page
 from stresslab.report.policy_tables import reduced_and_closed
 from stresslab.report.replay_pages import replays_page
+from stresslab.report.reverse_pages import reverse_stress_page
 from stresslab.report.review import BOOKED, ROWS, Review, label
 from stresslab.report.style import is_drawn
 
@@ -313,6 +314,7 @@ FORMS: dict[str, tuple[Callable[[Review, list[Table]], Page | LeftOut], ...]] = 
         margin_ratio_page,
         loss_page,
         collateral_page,
+        reverse_stress_page,
         policies_page,
         claims_page,
         replays_page,

@@ -17,6 +17,7 @@ from stresslab.measures.named import Arrays, triple
 from stresslab.measures.policies import policy_base
 from stresslab.results.code import versions
 from stresslab.results.policy_variables import OPTIONAL
+from stresslab.results.reverse_stress import breaking_values
 from stresslab.results.variable import Variable
 from stresslab.results.variables import LEVELS, PROFILE, QUANTILES, REVIEW_DAYS, VARIABLES, companions
 from stresslab.scenario.resolution import identity, resolved
@@ -183,6 +184,7 @@ def _facts(scenario: Scenario, axes: Axes) -> dict[str, Any]:
     return {
         **state,
         **prices,
+        **breaking_values(scenario, axes.pools),
         "pool_of_position": pool_of_position,
         "idle_cash": np.array([configuration.idle_cash for configuration in configurations]),
         "account_value": account_value,

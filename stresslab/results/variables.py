@@ -7,6 +7,7 @@ table cannot be written to a result.
 from __future__ import annotations
 
 from stresslab.results.policy_variables import POLICY_VARIABLES
+from stresslab.results.reverse_stress import BREAKING_VARIABLES
 from stresslab.results.variable import (
     BAND,
     CONFIGURATION,
@@ -263,6 +264,7 @@ def _facts() -> list[Variable]:
         Variable("pool_of_position", leg, "", "", "Name of the pool that holds the position."),
         Variable("liquidation_price", leg, "price", "positive; missing = no such price", "Other marks held still."),
         Variable("bankruptcy_price", leg, "price", "positive; missing = no such price", "Other marks held still."),
+        *BREAKING_VARIABLES,
         Variable("symbol", position, "", "", "The contract's name at the venue."),
         Variable("underlying", position, "", "", "The asset whose price moves the contract."),
         Variable("margin", position, "", "", "How the position is booked: isolated or cross."),

@@ -14,6 +14,7 @@ from stresslab.report.charts.liquidation_probability import figure_liquidation_p
 from stresslab.report.charts.loss import figure_loss_distribution, figure_loss_tail, figure_losses_compared
 from stresslab.report.charts.margin_ratio import figure_margin_ratio
 from stresslab.report.charts.policies import PANELS, figure_policy_worth
+from stresslab.report.charts.reverse_stress import figure_reverse_stress
 from stresslab.report.charts.survival import figure_account_survival, figure_position_survival
 from stresslab.report.review import Review
 from tests.report import cases
@@ -28,6 +29,7 @@ FIGURES = (
     figure_loss_tail,
     figure_losses_compared,
     figure_collateral,
+    figure_reverse_stress,
 )
 
 
