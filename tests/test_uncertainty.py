@@ -72,13 +72,28 @@ def test_what_the_scenario_states_itself_is_not_drawn(tmp_path):
     assert np.ptp(volatilities[:, 1]) > 0.05
 
 
-def test_refusals_say_what_is_missing(tmp_path):
+def test_a_parameter_of_the_model_that_the_scenario_states_is_not_drawn(tmp_path):
+    def degrees(stated: str) -> tuple[tuple[str, ...], set[float]]:
+        text = edited(SHORT, ('calibration = "calibration.toml"', f'calibration = "calibration.toml"{stated}'))
+        drawn, names = drawn_markets(question(tmp_path, text), 8)
+        return names, {each.market.extra["degrees_of_freedom"] for each in drawn}
+
+    names, found = degrees("\ndegrees_of_freedom = 6.0")
+    assert names == ("volatility", "correlation")
+    assert found == {6.0}
+    # The control: the calibration's own moves with every draw.
+    assert len(degrees("")[1]) == 8
+
+
+def test_refusals_say_what_is_missing(tmp_path, capsys):
     with pytest.raises(InputError, match="no standard errors"):
         drawn_markets(question(tmp_path, calibration=CALIBRATION), 2)
     plain = edited(SCENARIO, ("100_000", "64"))
     with pytest.raises(InputError, match="no calibration"):
         drawn_markets(question(tmp_path, plain), 2)
     assert cli.main(["uncertainty", str(tmp_path / "scenario.toml"), "--out", str(tmp_path / "out")]) == 2
+    # What it names is an argument that the command has.
+    assert "SCENARIO:1:1: the market has no calibration" in " ".join(capsys.readouterr().err.split())
     assert not (tmp_path / "out").exists()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -25,6 +26,7 @@ from stresslab.market.funding_file import (
     open_funding_calibration,
 )
 from stresslab.market.premium import Premium, PremiumLaw
+from stresslab.scenario.calibration_age import tell_age
 
 _MEAN = Field(description="Mean of the premium in the long run, a rate of one interval.", examples=[0.0])
 _DEVIATION = Field(description="Standard deviation of the premium in the long run.", examples=[0.0003])
@@ -95,6 +97,7 @@ def read_funding(
     assets: Sequence[str],
     pack_interval: float | None,
     step: int,
+    start: dt.datetime | None,
     findings: Findings,
 ) -> tuple[FundingSpecification | None, str | None]:
     """Check the table ``[market.funding]``.
@@ -109,8 +112,10 @@ def read_funding(
         Hours between settlements by the rule pack; None where the book or its pack have faults.
     step : int
         Length of a step in minutes.
+    start : datetime.datetime or None
+        When the scenario begins, in UTC; None where it does not say.
     findings : Findings
-        Takes the faults.
+        Takes the faults, and a notice where the calibration is old by then.
 
     Returns
     -------
@@ -128,6 +133,7 @@ def read_funding(
         calibration = None if opened is None else funding_calibration_from(opened, findings)
         if calibration is None:
             return None, None  # whether a figure is missing cannot be told
+        tell_age(document, (*at, "calibration"), calibration.name, calibration.as_of, start, findings)
     interval = _interval(document, at, table, pack_interval, step, calibration, findings)
     found = []
     for asset in assets:

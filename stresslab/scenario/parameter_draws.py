@@ -54,7 +54,7 @@ def drawn_markets(scenario: Scenario, count: int) -> tuple[tuple[Scenario, ...],
     stated: Mapping[str, Any] = history.get("standard_errors", {})
     market = scenario.market
     errors = _volatility_errors(market, file)
-    own = {key: value for key, value in stated.items() if key in market.extra and file["model"] == market.model}
+    own = _own_errors(market, file, stated)
     matrix = _correlation_errors(market, file, stated)
     if not errors.any() and not own and matrix is None:
         raise _refusal("the calibration states no standard errors of figures that the scenario uses")
@@ -70,7 +70,7 @@ def drawn_markets(scenario: Scenario, count: int) -> tuple[tuple[Scenario, ...],
 
 def _refusal(problem: str) -> InputError:
     remedy = "name a calibration of `stresslab calibrate`, which states standard errors"
-    return InputError([Fault("--parameter-draws", 1, 1, problem, remedy)])
+    return InputError([Fault("SCENARIO", 1, 1, problem, remedy)])
 
 
 def _volatility_errors(market: MarketSpecification, file: Mapping[str, Any]) -> NDArray[np.float64]:
@@ -83,6 +83,26 @@ def _volatility_errors(market: MarketSpecification, file: Mapping[str, Any]) -> 
         if isinstance(error, int | float) and fitted is not None and np.isclose(market.volatilities[row], fitted):
             found[row] = error
     return found
+
+
+def _own_errors(market: MarketSpecification, file: Mapping[str, Any], stated: Mapping[str, Any]) -> dict[str, Any]:
+    """Standard errors of the model's own figures that come from the calibration, by name."""
+    if file["model"] != market.model:
+        return {}
+    fitted = file.get("parameters", {})
+    return {
+        key: error
+        for key, error in stated.items()
+        if key in market.extra and key in fitted and _same(market.extra[key], fitted[key])
+    }
+
+
+def _same(used: Any, fitted: Any) -> bool:
+    """Whether a figure of the market is the calibration's; of a figure by asset, whether all of them are."""
+    if isinstance(used, Mapping) and isinstance(fitted, Mapping):
+        return used.keys() == fitted.keys() and all(_same(each, fitted[name]) for name, each in used.items())
+    numbers = isinstance(used, int | float) and isinstance(fitted, int | float)
+    return bool(np.isclose(used, fitted)) if numbers else bool(used == fitted)
 
 
 def _correlation_errors(

@@ -28,6 +28,7 @@ from stresslab.documents.reading import (
     open_document,
     reference_at,
 )
+from stresslab.scenario.calibration_age import tell_age
 from stresslab.scenario.configuration_reading import ReadConfiguration, build_configurations, read_configurations
 from stresslab.scenario.event_reading import read_auto_deleveraging, read_impact
 from stresslab.scenario.funding_reading import read_funding
@@ -103,6 +104,10 @@ def scenario_from(
     check_values(document, (), overrides, _Overrides, findings)
     draft = _book(document, (key_meant(document.data, "book", known),), findings)
     market = read_market(document, (key_meant(document.data, "market", known),), findings)
+    start = None if head is None else head.start
+    if market is not None and market.calibration is not None and not takes_paths(market.model):
+        fitted = market.calibration
+        tell_age(document, (*market.at, "calibration"), fitted.name, fitted.as_of, start, findings)
     grid = read_time_grid(document, findings)
     if grid is not None and market is not None and market.model is not None and market.parameters is not None:
         check_model_step(document, market.model, market.parameters, grid, findings)
@@ -146,7 +151,7 @@ def scenario_from(
     funding_at, funding_text = (*market.at, "funding"), None
     if document.at(funding_at) is not None and starts and grid is not None:
         interval = None if draft.book is None else draft.book.venue.funding_interval
-        funding, funding_text = read_funding(document, funding_at, list(starts), interval, grid.step, findings)
+        funding, funding_text = read_funding(document, funding_at, list(starts), interval, grid.step, start, findings)
         specification = None if specification is None else replace(specification, funding=funding)
     if not document.sound or len(findings.faults) > before or head is None or grid is None:
         return None
@@ -172,7 +177,7 @@ def scenario_from(
         seed=head.seed if seed is None else seed,
         notices=tuple(dict.fromkeys(findings.notices)),
         documents=documents,
-        start=head.start,
+        start=start,
         impact=impact,
         auto_deleveraging=auto_deleveraging,
         venue_stress=venue_stress,
