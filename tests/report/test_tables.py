@@ -96,7 +96,7 @@ def test_every_figure_has_an_alternative_text_a_caption_and_a_source():
     figures = [
         block for page in pages(Review(cases.desk()), "standard") for block in page.blocks if block["kind"] == "figure"
     ]
-    assert len(figures) == 9
+    assert len(figures) == 10
     for block in figures:
         assert len(block["alternative"]) > 20
         assert len(block["caption"]) > 20
