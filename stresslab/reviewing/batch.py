@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from stresslab.documents.faults import Fault, InputError
 from stresslab.results.code import run_identity
@@ -29,6 +29,9 @@ from stresslab.reviewing.jobs import Job, claim_folder, find_jobs, nested, remov
 from stresslab.reviewing.verifying import DamagedError, check_files
 from stresslab.scenario.limits import read_limits
 from stresslab.scenario.model_choice import read_scenarios
+
+if TYPE_CHECKING:
+    from stresslab.simulation.preparation import Programs
 
 Status = Literal["done", "unchanged", "failed"]
 STATUSES: tuple[Status, ...] = ("done", "unchanged", "failed")
@@ -188,6 +191,10 @@ def _end_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
+# Of this process, by layout.
+_PROGRAMS: Programs = {}
+
+
 def _perform(task: _Task) -> Finished:
     job, place = task.job, task.folder / task.job.name
     try:
@@ -198,11 +205,13 @@ def _perform(task: _Task) -> Finished:
         if kept is not None:
             return kept
         from stresslab.running import run_models_to_folder, run_to_folder
+        from stresslab.simulation.executors import ThreadExecutor
 
+        executor = ThreadExecutor(task.threads, _PROGRAMS)
         if len(scenarios) == 1:
-            _, seconds = run_to_folder(scenarios[0], place, form=task.form, limits=limits, threads=task.threads)
+            _, seconds = run_to_folder(scenarios[0], place, form=task.form, limits=limits, executor=executor)
         else:
-            _, seconds = run_models_to_folder(scenarios, place, form=task.form, limits=limits, threads=task.threads)
+            _, seconds = run_models_to_folder(scenarios, place, form=task.form, limits=limits, executor=executor)
         rows = tuple(account_row(job.name, load(place / name)) for name in names)
     except InputError as error:
         return Finished(job, "failed", faults=tuple(str(fault) for fault in error.faults))
