@@ -14,9 +14,8 @@ from stresslab.calibration.bar_fitting import BAR_MODELS, aligned_returns
 from stresslab.calibration.fitting import Calibration
 from stresslab.calibration.garch_fit import garch_variances
 from stresslab.calibration.returns import daily_returns
-from stresslab.documents.durations import minutes_of
-from stresslab.market.component_filter import VarianceParts, filtered_parts
-from stresslab.market.component_history import FAST, LARGEST_SHOCK, SLOW, WEIGHTS
+from stresslab.market.component_filter import filtered_parts
+from stresslab.market.component_history import chosen_parts
 from stresslab.measures.backtesting import independence, uniformity
 from stresslab.results import saving
 from stresslab.results.output_folder import output_folder, write_manifest
@@ -144,8 +143,8 @@ def _residuals(calibration: Calibration, place: int) -> tuple[NDArray[np.float64
         return returns, returns / deviation
     if model == "component_history":
         bar = windows[place].interval / 60.0
-        law = VarianceParts(minutes_of(FAST) / bar, minutes_of(SLOW) / bar, *WEIGHTS, LARGEST_SHOCK)
-        return returns, returns / np.sqrt(filtered_parts(returns[:, None], law, bar / 1440.0).variances[:, 0])
+        seen = filtered_parts(returns[:, None], chosen_parts(bar), bar / 1440.0)
+        return returns, returns / np.sqrt(seen.variances[:, 0])
     weights = np.array([calibration.estimate.by_asset[key][place] for key in ("alpha", "gamma", "beta")])
     scaled = returns / deviation
     return returns, scaled / np.sqrt(garch_variances(scaled, weights)[:-1])

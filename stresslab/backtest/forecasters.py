@@ -20,9 +20,7 @@ from stresslab.backtest.drawing import (
     garch_filter,
     past_extremes,
 )
-from stresslab.documents.durations import minutes_of
 from stresslab.market import component_history
-from stresslab.market.component_filter import VarianceParts
 
 YEAR = 365 * DAY
 _EWMA_HALF_LIFE = 3 * DAY
@@ -107,9 +105,7 @@ def _drawn(weights: Weights, *, drawn_from: int, reverts_to: int) -> Callable[[T
 
 
 def _of_components(task: Task) -> Extremes:
-    bar = task.past.interval
-    fast, slow = (60.0 * minutes_of(text) / bar for text in (component_history.FAST, component_history.SLOW))
-    law = VarianceParts(fast, slow, *component_history.WEIGHTS, component_history.LARGEST_SHOCK)
+    law = component_history.chosen_parts(task.past.interval / 60.0)
     return _of_blocks(task, task.past, component_filter(task.past, law))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -38,3 +39,25 @@ class Estimate:
 def cluster_error(values: list[NDArray[np.float64]]) -> NDArray[np.float64]:
     """Standard error from the estimates that leave out one block of days each (delete-a-group jackknife)."""
     return np.asarray(np.sqrt((len(values) - 1) * np.var(values, axis=0)))
+
+
+def jackknife_errors(estimate: Estimate, replicates: Sequence[Estimate]) -> Estimate:
+    """Standard errors of every figure of an estimate, from the same with each group of the data left out.
+
+    Parameters
+    ----------
+    estimate : Estimate
+        Of all data; the errors bear its figures' names, and its repair.
+    replicates : sequence of Estimate
+        One a group, with the same figures.
+    """
+    return Estimate(
+        volatilities=cluster_error([one.volatilities for one in replicates]),
+        correlation=cluster_error([one.correlation for one in replicates]),
+        parameters={
+            name: float(cluster_error([np.asarray(one.parameters[name]) for one in replicates]))
+            for name in estimate.parameters
+        },
+        repair=estimate.repair,
+        by_asset={name: cluster_error([one.by_asset[name] for one in replicates]) for name in estimate.by_asset},
+    )

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from stresslab.calibration.bar_fitting import aligned_returns, check_length
 from stresslab.calibration.correlation import Repair, nearest_correlation
-from stresslab.calibration.estimate import Estimate, cluster_error
+from stresslab.calibration.estimate import Estimate, jackknife_errors
 from stresslab.calibration.history import History
 from stresslab.calibration.normal_density import minus_log_density
 
@@ -85,16 +85,7 @@ def estimate_merton(windows: Sequence[History], surroundings: int = WEEK) -> tup
     for group in np.array_split(np.arange(len(rows)), _GROUPS):
         kept, around = np.delete(rows, group, axis=0), np.delete(local, group, axis=0)
         replicates.append(_estimate(_fit(kept, around, fitted, _MOST_ITERATIONS), around, a_year))
-    errors = Estimate(
-        volatilities=cluster_error([one.volatilities for one in replicates]),
-        correlation=cluster_error([one.correlation for one in replicates]),
-        parameters={
-            name: float(cluster_error([np.asarray(one.parameters[name]) for one in replicates]))
-            for name in estimate.parameters
-        },
-        repair=estimate.repair,
-        by_asset={name: cluster_error([one.by_asset[name] for one in replicates]) for name in estimate.by_asset},
-    )
+    errors = jackknife_errors(estimate, replicates)
     return estimate, errors, _remarks(windows, fitted, len(rows))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stresslab.calibration.correlation import nearest_correlation
-from stresslab.calibration.estimate import Estimate, cluster_error
+from stresslab.calibration.estimate import Estimate, jackknife_errors
 
 _DAYS_A_YEAR = 365
 _GROUPS = 40
@@ -68,16 +68,7 @@ def estimate_regimes(returns: NDArray[np.float64]) -> tuple[Estimate, Estimate, 
         sample = centered.copy()
         sample[group] = np.nan
         replicates.append(_estimate(fit_chain(sample, chain)))
-    errors = Estimate(
-        volatilities=cluster_error([one.volatilities for one in replicates]),
-        correlation=cluster_error([one.correlation for one in replicates]),
-        parameters={
-            name: float(cluster_error([np.asarray(one.parameters[name]) for one in replicates]))
-            for name in estimate.parameters
-        },
-        repair=estimate.repair,
-        by_asset={name: cluster_error([one.by_asset[name] for one in replicates]) for name in estimate.by_asset},
-    )
+    errors = jackknife_errors(estimate, replicates)
     return estimate, errors, _remarks(chain)
 
 

@@ -11,7 +11,7 @@ from scipy.optimize import minimize_scalar
 
 from stresslab.calibration.bar_fitting import aligned_returns, check_length
 from stresslab.calibration.correlation import Repair, nearest_correlation
-from stresslab.calibration.estimate import Estimate, cluster_error
+from stresslab.calibration.estimate import Estimate, jackknife_errors
 from stresslab.calibration.history import History
 from stresslab.documents.faults import Fault, InputError
 
@@ -179,13 +179,7 @@ def estimate_variances(rows: NDArray[np.float64], realized: NDArray[np.float64])
         kept, kept_realized = rows.copy(), realized.copy()
         kept[group], kept_realized[group] = np.nan, np.nan
         replicates.append(_figures(kept, kept_realized))
-    errors = Estimate(
-        volatilities=cluster_error([one.volatilities for one in replicates]),
-        correlation=cluster_error([one.correlation for one in replicates]),
-        parameters={},
-        repair=figures.repair,
-        by_asset={key: cluster_error([one.by_asset[key] for one in replicates]) for key in figures.by_asset},
-    )
+    errors = jackknife_errors(figures, replicates)
     return figures, errors
 
 

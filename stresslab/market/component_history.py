@@ -175,6 +175,11 @@ def build(specification: MarketSpecification, step: float) -> ComponentHistory:
     )
 
 
+def chosen_parts(bar: float) -> VarianceParts:
+    """What the backtest chose, for bars of so many minutes."""
+    return VarianceParts(minutes_of(FAST) / bar, minutes_of(SLOW) / bar, *WEIGHTS, LARGEST_SHOCK)
+
+
 def variance_parts(parameters: Mapping[str, Any]) -> VarianceParts:
     """The parameters in units of a bar."""
     bar = minutes_of(parameters["bar"])
