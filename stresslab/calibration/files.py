@@ -9,7 +9,8 @@ from pathlib import Path
 from stresslab.calibration.daily_fit import DailyChoices
 from stresslab.calibration.fitting import Calibration, calibrate
 from stresslab.calibration.history import History, read_specification
-from stresslab.calibration.writing import check_target, write_calibration
+from stresslab.calibration.target import check_target
+from stresslab.calibration.writing import write_calibration
 from stresslab.documents.durations import days_of
 from stresslab.documents.faults import Fault, InputError
 
@@ -29,6 +30,7 @@ def calibrate_files(
     volatility: str = "close",
     shrinkage: bool = False,
     dynamic_correlation: bool = False,
+    seasonality: bool = False,
 ) -> Calibration:
     """Read histories, fit a model, write the calibration.
 
@@ -53,6 +55,8 @@ def calibrate_files(
         Whether to draw correlations towards their mean (`stresslab.calibration.shrinkage`); of models of days alone.
     dynamic_correlation : bool
         Whether to fit a correlation that follows the shocks; of ``garch`` alone.
+    seasonality : bool
+        Whether to find out how volatile each hour of the week is (`stresslab.calibration.seasonality_fit`).
 
     Returns
     -------
@@ -84,6 +88,7 @@ def calibrate_files(
         floor_days=floor_days,
         choices=choices,
         dynamic_correlation=dynamic_correlation,
+        seasonality=seasonality,
     )
     write_calibration(calibration, out, note)
     return calibration

@@ -27,10 +27,12 @@ from stresslab.calibration.jump_fit import estimate_merton
 from stresslab.calibration.range_volatility import VOLATILITY_METHODS
 from stresslab.calibration.regime_fit import estimate_regimes
 from stresslab.calibration.returns import bar_returns, check_overlap, daily_returns, own_days, returns_on
+from stresslab.calibration.seasonality_fit import SeasonalityFit, fit_seasonality, without_seasonality
 from stresslab.calibration.short_histories import short_assets, with_short_assets
 from stresslab.calibration.time_shifts import shift_faults
 from stresslab.calibration.variance_fit import estimate_heston
 from stresslab.documents.faults import Fault, InputError
+from stresslab.market.models import MODELS
 
 # The market models that this package knows how to fit.
 FITTED_MODELS = ("gbm", "student_t", "copula_t", "merton", "heston", "bates", "regimes", *BAR_MODELS)
@@ -74,6 +76,8 @@ class Calibration:
         The least volatility of each asset that was asked for, [asset], a year; None where none was.
     choices : DailyChoices
         How a model of days measured volatilities and correlations.
+    seasonality : SeasonalityFit or None
+        How volatile each hour of the week is; None where it was not asked for.
     """
 
     model: str
@@ -89,6 +93,7 @@ class Calibration:
     remarks: tuple[str, ...]
     volatility_floors: NDArray[np.float64] | None = None
     choices: DailyChoices = field(default_factory=DailyChoices)
+    seasonality: SeasonalityFit | None = None
 
     @property
     def assets(self) -> tuple[str, ...]:
@@ -105,6 +110,7 @@ def calibrate(
     floor_days: int | None = None,
     choices: DailyChoices | None = None,
     dynamic_correlation: bool = False,
+    seasonality: bool = False,
 ) -> Calibration:
     """Fit a market model to histories.
 
@@ -146,6 +152,9 @@ def calibrate(
         How models of days measure volatilities and correlations; default: closes, and correlations as they are.
     dynamic_correlation : bool
         Of ``garch``: whether to fit a correlation that follows the shocks.
+    seasonality : bool
+        Whether to find out how volatile each hour of the week is (`fit_seasonality`); models of bars are then fitted to
+        bars freed of it.
 
     Returns
     -------
@@ -165,12 +174,15 @@ def calibrate(
     if dynamic_correlation and model != "garch":
         problem = f"the correlation of {model} does not follow shocks"
         raise InputError([Fault("--dynamic-correlation", 1, 1, problem, "leave it out, or choose garch")])
+    if seasonality and not MODELS[model].takes_seasonality:
+        problem = f"{model} knows no seasonality of volatility"
+        raise InputError([Fault("--seasonality", 1, 1, problem, "leave it out, or choose another model")])
     if floor_days is not None and floor_days < MINIMUM_FLOOR_DAYS:
         problem = f"a floor from windows of {floor_days} days"
         raise InputError([Fault("--floor", 1, 1, problem, f"give at least {MINIMUM_FLOOR_DAYS}d")])
     short = [] if model in HISTORY_MODELS else short_assets(histories, since, until)
     long = tuple(history for index, history in enumerate(histories) if index not in short)
-    fit = _fitted(long, model, since, until, choices, dynamic_correlation)
+    fit = _fitted(long, model, since, until, choices, dynamic_correlation, seasonality)
     if short:
         fit = _with_short(fit, histories, short)
     return fit if floor_days is None else _with_floor(fit, floor_days, short)
@@ -183,6 +195,7 @@ def _fitted(
     until: dt.date | None,
     choices: DailyChoices,
     dynamic_correlation: bool,
+    seasonality: bool,
 ) -> Calibration:
     if model in (*BAR_MODELS, "merton", "heston", "bates"):
         check_bars(histories, model, since, until)
@@ -199,10 +212,13 @@ def _fitted(
     shifted = shift_faults(windows)
     if shifted:
         raise InputError(shifted)
+    season = fit_seasonality(windows) if seasonality else None
+    profile = None if season is None else season.profile
+    bars = windows if profile is None else tuple(without_seasonality(window, profile) for window in windows)
     if model in BAR_MODELS:
-        estimate, standard_errors, own_remarks = estimate_bars(windows, model, dynamic_correlation=dynamic_correlation)
+        estimate, standard_errors, own_remarks = estimate_bars(bars, model, dynamic_correlation=dynamic_correlation)
     elif model == "merton":
-        estimate, standard_errors, own_remarks = estimate_merton(windows)
+        estimate, standard_errors, own_remarks = estimate_merton(bars)
     elif model == "heston":
         estimate, standard_errors, own_remarks = estimate_heston(windows)
     elif model == "bates":
@@ -211,6 +227,7 @@ def _fitted(
         estimate, standard_errors, own_remarks = estimate_regimes(returns.values)
     else:
         estimate, standard_errors, own_remarks = estimate_daily(histories, returns.values, returns.days, model, choices)
+    remarks = [*_remarks(estimate, complete, since, first, until, last), *([season.remark] if season else [])]
     return Calibration(
         model=model,
         since=first,
@@ -222,8 +239,9 @@ def _fitted(
         returns=(~np.isnan(returns.values)).sum(axis=0),
         histories=histories,
         windows=windows,
-        remarks=(*_remarks(estimate, complete, since, first, until, last), *own_remarks),
+        remarks=(*remarks, *own_remarks),
         choices=choices,
+        seasonality=season,
     )
 
 

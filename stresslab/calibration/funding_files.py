@@ -22,7 +22,8 @@ from stresslab.calibration.funding import (
 )
 from stresslab.calibration.funding_history import FundingHistory, common_grid, read_funding_history
 from stresslab.calibration.history import History, read_specification
-from stresslab.calibration.writing import check_target, toml_text, toml_texts, write_checked
+from stresslab.calibration.target import check_target, write_checked
+from stresslab.calibration.writing import toml_text, toml_texts
 from stresslab.documents.durations import duration_text
 from stresslab.documents.faults import Fault, InputError
 from stresslab.documents.findings import Findings

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import stat
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,11 +14,12 @@ from stresslab.calibration.bar_fitting import BAR_MODELS, HISTORY_MODELS, MEAN_B
 from stresslab.calibration.daily_fit import CORRELATION_DECIMALS
 from stresslab.calibration.fitting import Calibration
 from stresslab.calibration.history import Gap, History
+from stresslab.calibration.seasonality_fit import SeasonalityFit
+from stresslab.calibration.target import check_target, write_checked
 from stresslab.documents.durations import duration_text
 from stresslab.documents.faults import Fault, InputError
 from stresslab.documents.fields import LARGEST_VOLATILITY
 from stresslab.documents.findings import Findings
-from stresslab.documents.names import name_problem
 from stresslab.documents.reading import parse_document
 from stresslab.market.calibration_file import calibration_from
 
@@ -125,7 +125,7 @@ def calibration_toml(calibration: Calibration, name: str, note: str = "", folder
         lines += ["", f"[assets.{asset}]", f"volatility = {volatility:.4f}", "drift = 0.0"]
     lines += ["", "[correlation]", f"assets = {toml_texts(assets)}", "matrix = ["]
     lines += [f"  {_figures(row)}," for row in estimate.correlation]
-    lines += ["]", "", "[history]"]
+    lines += ["]", *_season(calibration.seasonality), "", "[history]"]
     if note:
         lines.append(f"note = {toml_text(note)}")
     lines += [
@@ -143,6 +143,8 @@ def calibration_toml(calibration: Calibration, name: str, note: str = "", folder
     lines.append("correlation = [")
     lines += [f"  {_figures(row)}," for row in errors.correlation]
     lines.append("]")
+    if calibration.seasonality is not None:
+        lines += ["", "[history.seasonality]", *_season_errors(calibration.seasonality)]
     for index, (asset, history, window) in enumerate(
         zip(assets, calibration.histories, calibration.windows, strict=True)
     ):
@@ -188,59 +190,6 @@ def write_calibration(calibration: Calibration, path: str | Path, note: str = ""
     text = calibration_toml(calibration, target.stem, note, target.parent)
     _check_readable(calibration, str(path), text)
     write_checked(target, text)
-
-
-def write_checked(target: Path, text: str) -> None:
-    """Write a text whole or not at all; an `InputError` where the place does not let it."""
-    aside = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        aside.write_text(text, encoding="utf-8")
-        aside.replace(target)
-    except OSError as error:
-        problem = f"the file cannot be written: {error.strerror}"
-        raise InputError([Fault(str(target), 1, 1, problem, "choose another place")]) from None
-    finally:
-        with suppress(OSError):
-            aside.unlink()
-
-
-def check_target(path: str | Path) -> None:
-    """Refuse a place where no calibration can be written, before the work is done.
-
-    Raises
-    ------
-    InputError
-        Where the name does not end in ``.toml`` or could not serve as the calibration's name, the folder does not exist
-        or cannot be reached, or a folder stands in the place.
-    """
-    target = Path(path)
-    try:
-        refusal = _target_problem(target)
-    except OSError as error:
-        refusal = f"the place cannot be reached: {error.strerror}", "choose another place"
-    if refusal is not None:
-        raise InputError([Fault(str(path), 1, 1, *refusal)])
-
-
-def _target_problem(target: Path) -> tuple[str, str] | None:
-    name = name_problem(target.stem)
-    if target.suffix != ".toml":
-        return "a calibration's file must end in .toml", "a scenario takes any other name for a shipped one"
-    if name is not None:
-        return f"the calibration's name, which is the file's without .toml, {name}", "choose another name"
-    # Asked of the system itself: `Path.is_dir` answers some of its errors with no.
-    if not stat.S_ISDIR(_mode(target.parent)):
-        return f"there is no folder {target.parent}", "make it first"
-    if stat.S_ISDIR(_mode(target)):
-        return "a folder stands there", "name a file"
-    return None
-
-
-def _mode(path: Path) -> int:
-    try:
-        return path.stat().st_mode
-    except (FileNotFoundError, NotADirectoryError):
-        return 0
 
 
 def _check_readable(calibration: Calibration, path: str, text: str) -> None:
@@ -318,6 +267,31 @@ def _stated(calibration: Calibration, folder: Path) -> list[str]:
         ]
         lines += [f"mean_block = {toml_text(MEAN_BLOCK)}", f"histories = {{ {', '.join(places)} }}"]
     return lines
+
+
+def _season(fit: SeasonalityFit | None) -> list[str]:
+    """The table that a scenario reads: what differs beyond chance."""
+    if fit is None or fit.profile is None:
+        return []
+    lines = [f"{key} = {_factors(values)}" for key, values in _profiles(fit).items()]
+    return ["", "[seasonality]", *lines]
+
+
+def _season_errors(fit: SeasonalityFit) -> list[str]:
+    errors = {"hours": fit.hour_errors, "weekdays": fit.weekday_errors}
+    lines = [f"weeks = {fit.weeks}"]
+    lines += [f"{key}_standard_errors = {_factors(errors[key])}" for key in _profiles(fit)]
+    chances = {"hours": fit.hour_chance, "weekdays": fit.weekday_chance}
+    return lines + [f"{key}_chance = {value:.3g}" for key, value in chances.items() if not np.isnan(value)]
+
+
+def _profiles(fit: SeasonalityFit) -> dict[str, np.ndarray[Any, np.dtype[np.float64]]]:
+    profiles = {"hours": fit.hours, "weekdays": fit.weekdays}
+    return {key: values for key, values in profiles.items() if values is not None}
+
+
+def _factors(values: np.ndarray[Any, np.dtype[np.float64]]) -> str:
+    return "[" + ", ".join(f"{value:.3f}" for value in values) + "]"
 
 
 def _floor(calibration: Calibration, index: int) -> list[str]:

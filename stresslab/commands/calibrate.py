@@ -32,6 +32,7 @@ _DAY = click.DateTime(["%Y-%m-%d"])
 )
 @click.option("--shrinkage", is_flag=True, help="Of the same: correlations drawn towards their mean (Ledoit-Wolf).")
 @click.option("--dynamic-correlation", is_flag=True, help="Of garch: fit a correlation that follows the shocks.")
+@click.option("--seasonality", is_flag=True, help="Also fit how volatile each hour of the day and of the week is.")
 @click.option("--diagnostics", metavar="DIR", help="Also write how well the model describes its history there.")
 @click.option("--note", default="", metavar="TEXT", help="Kept in the file: why these histories and these days.")
 def command(
@@ -47,6 +48,7 @@ def command(
     volatility: str,
     shrinkage: bool,
     dynamic_correlation: bool,
+    seasonality: bool,
     diagnostics: str | None,
     note: str,
 ) -> None:
@@ -62,8 +64,8 @@ def command(
             raise click.UsageError("--funding and --model each write a calibration of their own: give one of them.")
         if diagnostics is not None:
             raise click.UsageError("--diagnostics belongs to --model, not to --funding.")
-        if floor is not None or shrinkage or dynamic_correlation or volatility != "close":
-            options = "--floor, --volatility, --shrinkage and --dynamic-correlation"
+        if floor is not None or shrinkage or dynamic_correlation or seasonality or volatility != "close":
+            options = "--floor, --volatility, --shrinkage, --dynamic-correlation and --seasonality"
             raise click.UsageError(f"{options} belong to --model, not to --funding.")
         from stresslab.calibration.funding_files import calibrate_funding_files
 
@@ -89,6 +91,7 @@ def command(
             volatility=volatility,
             shrinkage=shrinkage,
             dynamic_correlation=dynamic_correlation,
+            seasonality=seasonality,
         )
         summary = calibration_summary(calibration)
         if diagnostics is not None:

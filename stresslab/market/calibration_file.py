@@ -18,6 +18,7 @@ from stresslab.documents.places import KeyPath, Place
 from stresslab.documents.reading import check_table, check_values, is_table, key_meant, keys_of, open_document
 from stresslab.market.correlation import Correlation, CorrelationTable, read_correlation
 from stresslab.market.models import MODELS
+from stresslab.market.seasonality import Profile, ProfileTable
 
 SHIPPED = Path(__file__).resolve().parents[2] / "scenarios" / "calibrations"
 
@@ -43,6 +44,9 @@ class CalibrationFile(BaseModel):
         description="Figures by asset.", json_schema_extra={"minProperties": 1}
     )
     correlation: SkipValidation[CorrelationTable] | None = None
+    seasonality: SkipValidation[ProfileTable | None] = Field(
+        default=None, description="How volatile each hour of the week is; without this table all are alike."
+    )
     history: SkipValidation[dict[str, Any]] = Field(
         default={}, description="Where the figures come from, in free form."
     )
@@ -68,6 +72,8 @@ class Calibration:
         Where the figures come from, as the file states it.
     text : str
         The file as it was read.
+    seasonality : Profile or None
+        How volatile each hour of the week is; None where all are alike.
     """
 
     name: str
@@ -79,6 +85,7 @@ class Calibration:
     parameters: Mapping[str, Any]
     history: Mapping[str, Any]
     text: str
+    seasonality: Profile | None = None
 
 
 def shipped_calibrations() -> tuple[str, ...]:
@@ -153,6 +160,11 @@ def calibration_from(document: Document, findings: Findings) -> Calibration | No
     elif len(figures) > 1:
         remedy = "add [correlation] with assets = [...] and matrix = [[...]]"
         findings.fault(document, (), "the table [correlation] is missing, and there are several assets", remedy)
+    seasonality_at = (key_meant(document.data, "seasonality", known),)
+    profile = None
+    if document.at(seasonality_at) is not None:
+        table = check_table(document, seasonality_at, ProfileTable, findings)
+        profile = None if table is None else table.profile()
     if head is None or not document.sound or len(findings.faults) > before:
         return None
     return Calibration(
@@ -165,6 +177,7 @@ def calibration_from(document: Document, findings: Findings) -> Calibration | No
         parameters=parameters,
         history=head.history,
         text=document.text,
+        seasonality=profile,
     )
 
 

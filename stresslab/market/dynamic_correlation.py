@@ -77,9 +77,9 @@ class DynamicCorrelation(NamedTuple):
         before = state.garch
         correlated = correlate(state.covariance, noise.normal)
         after, market = self.garch.advance(before, noise, dt, correlated)
-        shock = before.shock + market.deviation * correlated
+        shock = before.shock + market.deviation * correlated * dt**-0.5
         # A variance of zero has no shocks: its asset takes no part.
-        standardized = shock / jnp.sqrt(jnp.maximum(before.variance * self.garch.bar_years, 1e-30))
+        standardized = shock / jnp.sqrt(jnp.maximum(before.variance * self.garch.steps_per_bar, 1e-30))
         products = standardized[:, None] * standardized[None]
         moved = (1.0 - self.weight - self.memory) * self.base + self.weight * products + self.memory * state.covariance
         covariance = jnp.where(noise.shared[1], moved, state.covariance)

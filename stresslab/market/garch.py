@@ -126,7 +126,10 @@ def streams(assets: Sequence[str]) -> tuple[str, ...]:
 
 
 class State(NamedTuple):
-    """Log price, variance a year, and the bar's shock so far, each [asset, path]."""
+    """Log price, variance a year, and the bar's shock so far, each [asset, path].
+
+    A shock is the sum of its steps' moves, each over the root of its step in years.
+    """
 
     log_price: Array
     variance: Array
@@ -134,7 +137,7 @@ class State(NamedTuple):
 
 
 class Garch(NamedTuple):
-    """``v' = omega + (alpha + gamma 1[r < 0]) r^2 + beta v`` after each bar, with r the bar's shock.
+    """``v' = omega + (alpha + gamma 1[r < 0]) r^2 + beta v`` after each bar, with r the bar's shock a root year.
 
     Parameters
     ----------
@@ -148,8 +151,6 @@ class Garch(NamedTuple):
         Cholesky factor of the correlation, [asset, asset].
     log_scale : jax.Array
         Table of ln(W) / 2 by the standard normal score of the draw, [point].
-    bar_years : jax.Array
-        Length of a bar, scalar.
     steps_per_bar : jax.Array
         uint32 scalar.
     """
@@ -162,7 +163,6 @@ class Garch(NamedTuple):
     start_variance: Array
     factor: Array
     log_scale: Array
-    bar_years: Array
     steps_per_bar: Array
 
     def draw(self, keys: Array, counter: Counter) -> Noise:
@@ -194,9 +194,10 @@ class Garch(NamedTuple):
         deviation = jnp.sqrt(state.variance * dt) * scale_at(self.log_scale, score)
         move = deviation * correlated
         log_price = state.log_price + (self.mean * dt + move)
-        shock = state.shock + move
+        # By the step's own length: where a season makes it longer or shorter, the shock does not show it.
+        shock = state.shock + move * dt**-0.5
         weight = self.alpha + jnp.where(shock < 0.0, self.gamma, 0.0)
-        variance = self.omega + weight * (shock * shock / self.bar_years) + self.beta * state.variance
+        variance = self.omega + weight * (shock * shock / self.steps_per_bar) + self.beta * state.variance
         after = State(log_price, jnp.where(ends, variance, state.variance), jnp.where(ends, 0.0, shock))
         return after, MarketStep(state.log_price, log_price, deviation, self.factor)
 
@@ -228,7 +229,6 @@ def build(specification: MarketSpecification, step: float) -> Garch | DynamicCor
         start_variance=leaf(by_asset(specification, "start_volatility") ** 2 if starts else long_run),
         factor=leaf(correlation_factor(specification.correlation)),
         log_scale=leaf(log_scale_table(specification.extra["degrees_of_freedom"])),
-        bar_years=leaf(bar / 365.0),
         steps_per_bar=np.uint32(round(bar / step)),  # type: ignore[arg-type]
     )
     weight, memory = (specification.extra[key] for key in ("correlation_alpha", "correlation_beta"))

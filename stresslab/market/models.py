@@ -26,6 +26,7 @@ from stresslab.market import (
 )
 from stresslab.market.component_filter import LEVEL_DAYS
 from stresslab.market.process import Process
+from stresslab.market.seasonality import with_seasonality
 from stresslab.market.specification import MarketSpecification
 from stresslab.market.stress import stressed, with_condition, with_gap
 
@@ -50,6 +51,8 @@ class Model:
         Of a model that draws from history: the last days whose volatility stands where none is stated; None for all.
     takes_condition : bool
         Whether its paths can be drawn given where a price stands (`stresslab.market.condition`).
+    takes_seasonality : bool
+        Whether it may run on the clock of the week (`stresslab.market.seasonality`).
     """
 
     summary: str
@@ -59,6 +62,7 @@ class Model:
     build: Callable[[MarketSpecification, float], Process]
     own_volatility_days: float | None = None
     takes_condition: bool = False
+    takes_seasonality: bool = True
 
 
 class _Module(Protocol):
@@ -86,12 +90,13 @@ MODELS: Mapping[str, Model] = MappingProxyType(
         "kou": _of(kou),
         "garch": _of(garch),
         "regimes": _of(regimes),
-        "heston": _of(heston),
-        "bates": _of(bates),
+        # The scheme of their variance is right for steps of one length, which `step_fault` checks.
+        "heston": replace(_of(heston), takes_seasonality=False),
+        "bates": replace(_of(bates), takes_seasonality=False),
         "filtered_history": _of(filtered_history),
         "component_history": replace(_of(component_history), own_volatility_days=LEVEL_DAYS),
         "bootstrap": _of(bootstrap),
-        "paths": _of(paths),
+        "paths": replace(_of(paths), takes_seasonality=False),
     }
 )
 
@@ -107,4 +112,5 @@ def build_process(specification: MarketSpecification, step: float) -> Process:
         Length of a step in days.
     """
     process = MODELS[specification.model].build(stressed(specification), step)
+    process = with_seasonality(process, specification.seasonality, step)
     return with_gap(with_condition(process, specification, step), specification, step)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from stresslab.market.bar_rows import BarRows
 from stresslab.market.funding import FundingSpecification
 from stresslab.market.price_paths import PricePaths
+from stresslab.market.seasonality import Seasonality
 from stresslab.market.stress import StressSpecification
 
 
@@ -42,6 +43,8 @@ class MarketSpecification:
         An overlay on top of all this.
     paths : PricePaths or None
         Prices of the assets, in their order, where the user brings the paths.
+    seasonality : Seasonality or None
+        How volatile each hour of the week is, and in which of them the run begins; None where all are alike.
     """
 
     model: str
@@ -55,3 +58,4 @@ class MarketSpecification:
     history: BarRows | None = None
     stress: StressSpecification | None = None
     paths: PricePaths | None = None
+    seasonality: Seasonality | None = None

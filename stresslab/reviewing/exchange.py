@@ -247,6 +247,7 @@ def _market(assets: tuple[str, ...], sides: _Sides) -> MarketSpecification:
         history=model.history,
         stress=_stress(assets, model, other_model),
         paths=model.paths,
+        seasonality=model.seasonality,
     )
 
 

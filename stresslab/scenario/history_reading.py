@@ -14,6 +14,7 @@ from stresslab.documents.findings import Document, Findings
 from stresslab.documents.names import shown
 from stresslab.documents.places import KeyPath, Place
 from stresslab.market.bar_rows import FEWEST_ROWS, BarRows
+from stresslab.market.seasonality import Profile
 
 if TYPE_CHECKING:
     from stresslab.calibration.history import History
@@ -27,6 +28,7 @@ def read_histories(
     bar: str,
     assets: Sequence[str],
     findings: Findings,
+    profile: Profile | None = None,
 ) -> BarRows | None:
     """Read the bars of the book's assets; None where something is wrong with them.
 
@@ -47,6 +49,8 @@ def read_histories(
         Underlyings of the book.
     findings : Findings
         Takes the faults, those of the files among them.
+    profile : Profile, optional
+        How volatile each hour of the week is; bars are then those of an hour like any other.
     """
     # pandas, which reads the files, takes a while to load.
     from stresslab.calibration.history import read_history
@@ -69,7 +73,7 @@ def read_histories(
         histories.append(history)
     if len(findings.faults) > before or len(histories) < len(assets):
         return None
-    rows = _aligned(histories, minutes_of(bar) / 1440.0)
+    rows = _aligned(histories, minutes_of(bar), profile)
     if len(rows.returns) < FEWEST_ROWS:
         problem = f"the histories share {len(rows.returns)} bars, fewer than {FEWEST_ROWS}"
         findings.fault(document, at, problem, "give histories of one period")
@@ -80,7 +84,7 @@ def read_histories(
     return None if still else rows
 
 
-def _aligned(histories: Sequence[History], bar: float) -> BarRows:
+def _aligned(histories: Sequence[History], minutes: int, profile: Profile | None) -> BarRows:
     common = histories[0].times
     for history in histories[1:]:
         common = np.intersect1d(common, history.times)
@@ -93,5 +97,9 @@ def _aligned(histories: Sequence[History], bar: float) -> BarRows:
         returns.append(move)
         lows.append(np.minimum(np.log(low[1:] / close[:-1])[follows], np.minimum(move, 0.0)))
         highs.append(np.maximum(np.log(high[1:] / close[:-1])[follows], np.maximum(move, 0.0)))
+    opened = common[1:][follows]
+    weights = np.ones(len(opened)) if profile is None else profile.of_bars(opened, minutes)
+    deviation = np.sqrt(weights)[:, None]
+    moves, least, most = (np.column_stack(columns) / deviation for columns in (returns, lows, highs))
     hashes = {history.asset: history.sha256 for history in histories}
-    return BarRows(np.column_stack(returns), np.column_stack(lows), np.column_stack(highs), bar, hashes)
+    return BarRows(moves, least, most, minutes / 1440.0, hashes)

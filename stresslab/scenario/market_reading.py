@@ -18,6 +18,7 @@ from stresslab.market.correlation import Correlation, read_correlation
 from stresslab.market.dynamic_correlation import MOST_ASSETS
 from stresslab.market.models import MODELS
 from stresslab.market.price_paths import PricePaths
+from stresslab.market.seasonality import Seasonality
 from stresslab.market.specification import MarketSpecification
 from stresslab.scenario.history_reading import read_histories
 from stresslab.scenario.tables import AssetTable, MarketTable
@@ -180,7 +181,11 @@ def _parameters(
 
 
 def complete_market(
-    draft: MarketDraft, starts: Mapping[str, float], findings: Findings, paths: PricePaths | None = None
+    draft: MarketDraft,
+    starts: Mapping[str, float],
+    findings: Findings,
+    paths: PricePaths | None = None,
+    seasonality: Seasonality | None = None,
 ) -> MarketSpecification | None:
     """Fit the market to the book's underlyings; whatever one of them lacks is a fault.
 
@@ -194,6 +199,8 @@ def complete_market(
         Takes the faults.
     paths : PricePaths, optional
         The user's own, where the model takes them and they have no fault.
+    seasonality : Seasonality, optional
+        How volatile each hour of the week is; bars of the past are freed of it.
 
     Returns
     -------
@@ -209,7 +216,8 @@ def complete_market(
             findings.notice(draft.document, draft.asset_at(asset), problem, f"did you mean {shown(meant)}?")
     _check_tables_by_asset(draft, assets, findings)
     _check_dynamic_correlation(draft, assets, findings)
-    history = None if "histories" not in (draft.parameters or {}) else _history(draft, assets, findings)
+    draws = "histories" in (draft.parameters or {})
+    history = _history(draft, assets, seasonality, findings) if draws else None
     volatilities: list[float | None]
     if history is not None:
         # What nobody states is the history's own.
@@ -240,6 +248,7 @@ def complete_market(
         extra=_extra(draft.parameters, paths),
         history=history,
         paths=paths,
+        seasonality=seasonality,
     )
 
 
@@ -270,7 +279,9 @@ def draws_from_history(model: str | None) -> bool:
     return model is not None and "histories" in MODELS[model].parameters.model_fields
 
 
-def _history(draft: MarketDraft, assets: Sequence[str], findings: Findings) -> BarRows | None:
+def _history(
+    draft: MarketDraft, assets: Sequence[str], seasonality: Seasonality | None, findings: Findings
+) -> BarRows | None:
     """Bars of the past; paths are relative to the file that states them."""
     assert draft.parameters is not None, "parameters hold the histories"
     key = key_meant(draft.document.at(draft.at), "histories", _known(draft.model))
@@ -282,7 +293,9 @@ def _history(draft: MarketDraft, assets: Sequence[str], findings: Findings) -> B
         problem = f"the model {shown(draft.model or '')} draws whole rows of bars, which bring their own correlation"
         findings.notice(draft.document, stated, problem, "remove the table: it is not used")
     parameters = draft.parameters
-    return read_histories(document, at, document.folder, parameters["histories"], parameters["bar"], assets, findings)
+    profile = None if seasonality is None else seasonality.profile
+    files, bar = parameters["histories"], parameters["bar"]
+    return read_histories(document, at, document.folder, files, bar, assets, findings, profile)
 
 
 def _stated_volatility(draft: MarketDraft, asset: str) -> float | None:

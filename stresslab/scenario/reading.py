@@ -37,6 +37,7 @@ from stresslab.scenario.path_reading import read_paths
 from stresslab.scenario.policies.kind import Surroundings
 from stresslab.scenario.policy_reading import check_policies, check_unused, read_policies
 from stresslab.scenario.scenario import Scenario
+from stresslab.scenario.seasonality_reading import read_seasonality
 from stresslab.scenario.start_prices import start_prices
 from stresslab.scenario.stress_reading import read_stress, tell_condition
 from stresslab.scenario.tables import Paths, ScenarioFile, Seed
@@ -140,7 +141,8 @@ def scenario_from(
     if takes_paths(market.model) and market.parameters is not None and starts and grid is not None:
         count = overrides.get("paths", None if head is None else head.paths)
         own = read_paths(document, (*market.at, "file"), market.parameters["file"], list(starts), grid, count, findings)
-    specification = complete_market(market, starts, findings, own) if starts else None
+    seasonality = read_seasonality(market, start, findings)
+    specification = complete_market(market, starts, findings, own, seasonality) if starts else None
     stress_at = (*market.at, "stress")
     if document.at(stress_at) is not None and starts and grid is not None and market.parameters is not None:
         assert market.model is not None, "parameters belong to a model"

@@ -241,6 +241,7 @@ def replay_scenario(scenario: Scenario, replays: Sequence[Replay]) -> Scenario:
         history=None,
         stress=None,
         paths=paths,
+        seasonality=None,
     )
     return replace(
         scenario,

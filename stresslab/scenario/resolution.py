@@ -72,7 +72,9 @@ def _plain(value: Any) -> Any:
 
 def _market(market: MarketSpecification) -> dict[str, Any]:
     read = market.history or market.paths
-    return {
+    # Named only where there is one: a question without it is the question it was before there were any.
+    seasonality = {} if market.seasonality is None else {"seasonality": _plain(market.seasonality)}
+    return seasonality | {
         "model": market.model,
         "assets": list(market.assets),
         "start_prices": market.start_prices.tolist(),

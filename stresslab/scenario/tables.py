@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field, SkipValidation
 from stresslab.documents.fields import TABLE, Drift, Duration, Money, Name, PathText, Price, SchemaNumber, Volatility
 from stresslab.market.correlation import CorrelationTable
 from stresslab.market.models import MODELS
+from stresslab.market.seasonality import ProfileTable
 from stresslab.scenario.event_reading import AutoDeleveragingTable, ImpactTable, Start
 from stresslab.scenario.funding_reading import FundingTable
 from stresslab.scenario.stress_reading import StressTable
@@ -63,6 +64,10 @@ class MarketTable(BaseModel):
     )
     stress: SkipValidation[StressTable | None] = Field(
         default=None, description="An overlay on top of the model's own figures."
+    )
+    seasonality: SkipValidation[ProfileTable | None] = Field(
+        default=None,
+        description="How volatile each hour of the week is; needs the scenario's start. Default: the calibration's.",
     )
     assets: SkipValidation[dict[str, AssetTable]] = Field(
         default={}, description="Figures by asset; beside a calibration they take its figures' place."

@@ -12,7 +12,8 @@ import pytest
 from stresslab.calibration.files import calibrate_files
 from stresslab.calibration.fitting import Calibration, calibrate
 from stresslab.calibration.history import read_history
-from stresslab.calibration.writing import calibration_summary, calibration_toml, check_target, write_calibration
+from stresslab.calibration.target import check_target
+from stresslab.calibration.writing import calibration_summary, calibration_toml, write_calibration
 from stresslab.documents.faults import InputError
 from stresslab.market.calibration_file import read_calibration
 from stresslab.market.models import MODELS
