@@ -24,6 +24,7 @@ from stresslab.calibration.estimate import Estimate
 from stresslab.calibration.floors import FLOOR_QUANTILE, raised, volatility_floor
 from stresslab.calibration.history import History, cut
 from stresslab.calibration.jump_fit import estimate_merton
+from stresslab.calibration.kou_fit import estimate_kou
 from stresslab.calibration.range_volatility import VOLATILITY_METHODS
 from stresslab.calibration.regime_fit import estimate_regimes
 from stresslab.calibration.returns import bar_returns, check_overlap, daily_returns, own_days, returns_on
@@ -35,9 +36,9 @@ from stresslab.documents.faults import Fault, InputError
 from stresslab.market.models import MODELS
 
 # The market models that this package knows how to fit.
-FITTED_MODELS = ("gbm", "student_t", "copula_t", "merton", "heston", "bates", "regimes", *BAR_MODELS)
+FITTED_MODELS = ("gbm", "student_t", "copula_t", "merton", "kou", "heston", "bates", "regimes", *BAR_MODELS)
 # Models whose volatility is that of a part of what moves prices.
-_PARTIAL = ("merton", "bates", "regimes")
+_PARTIAL = ("merton", "kou", "bates", "regimes")
 _YEAR = DAYS_A_YEAR * 86_400
 _FEW_DAYS = 250
 # With fewer days a window's volatility is mostly chance.
@@ -115,8 +116,9 @@ def calibrate(
     """Fit a market model to histories.
 
     ``garch``, ``filtered_history`` and ``bootstrap`` are fitted to the bars themselves, see
-    `stresslab.calibration.bar_fitting`; so are ``merton`` (`stresslab.calibration.jump_fit`), ``heston``
-    (`stresslab.calibration.variance_fit`) and ``bates`` (`stresslab.calibration.bates_fit`). For ``regimes`` see
+    `stresslab.calibration.bar_fitting`; so are ``merton`` (`stresslab.calibration.jump_fit`), ``kou``
+    (`stresslab.calibration.kou_fit`), ``heston`` (`stresslab.calibration.variance_fit`) and ``bates``
+    (`stresslab.calibration.bates_fit`). For ``regimes`` see
     `stresslab.calibration.regime_fit`. What follows is said of the others.
 
     All figures come from daily log returns (UTC days). The day is the unit in which the Student-t model draws its
@@ -197,7 +199,7 @@ def _fitted(
     dynamic_correlation: bool,
     seasonality: bool,
 ) -> Calibration:
-    if model in (*BAR_MODELS, "merton", "heston", "bates"):
+    if model in (*BAR_MODELS, "merton", "kou", "heston", "bates"):
         check_bars(histories, model, since, until)
     returns = daily_returns(histories, since, until)
     first, last = returns.days[0].item(), returns.days[-1].item()
@@ -219,6 +221,8 @@ def _fitted(
         estimate, standard_errors, own_remarks = estimate_bars(bars, model, dynamic_correlation=dynamic_correlation)
     elif model == "merton":
         estimate, standard_errors, own_remarks = estimate_merton(bars)
+    elif model == "kou":
+        estimate, standard_errors, own_remarks = estimate_kou(bars)
     elif model == "heston":
         estimate, standard_errors, own_remarks = estimate_heston(windows)
     elif model == "bates":

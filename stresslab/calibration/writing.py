@@ -73,6 +73,12 @@ _BY_DAYS = "standard errors: jackknife over 20 blocks of consecutive days"
 # Models whose volatilities are not those of the sample.
 _WHOLE_METHODS = {
     "merton": f"{_JUMPS}; volatilities and correlations are those of the diffusion; {_BY_BARS}",
+    "kou": (
+        "log returns of bars; diffusion: bipower variation of the week around each bar, without bars beyond four of "
+        "its deviations, times a factor by asset; mean_rise and mean_fall: maximum likelihood of the bars beyond five "
+        "local deviations; rates: number of these over the chance of a jump to be seen; common_jump_rate: from the "
+        f"bars in which two assets or more are; volatilities and correlations are those of the diffusion; {_BY_BARS}"
+    ),
     "heston": f"{_VARIANCES}; {_SIGNS}; start_volatility: not fitted, the long-run volatility; {_BY_DAYS}",
     "bates": (
         f"{_JUMPS.replace('the week', 'the three days')}; volatilities are those of the diffusion; {_BY_BARS}; of what "

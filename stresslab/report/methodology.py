@@ -38,7 +38,7 @@ def overlay(attributes: Mapping[str, Any]) -> str:
     market = json.loads(str(attributes["resolved_scenario"]))["market"]
     stress = market.get("stress")
     if stress is None:
-        return ""
+        return _season(market)
     parts = []
     if stress["volatility_factor"] != 1.0:
         parts.append(f"volatilities times {stress['volatility_factor']:g}")
@@ -51,8 +51,31 @@ def overlay(attributes: Mapping[str, Any]) -> str:
             f"{asset} {math.expm1(size):+.0%}"
             for asset, size in zip(market["assets"], stress["gap_sizes"], strict=True)
         )
-        parts.append(f"a gap after {stress['gap_time']:g} days ({', '.join(jumps)})")
-    return f" The market is stressed on top of the model: {'; '.join(parts)}." if parts else ""
+        closing = stress.get("gap_half_life")
+        closes = "" if closing is None else f", half of its logarithm gone again every {closing:g} days"
+        parts.append(f"a gap after {stress['gap_time']:g} days ({', '.join(jumps)}){closes}")
+    condition = stress.get("condition")
+    if condition is not None:
+        parts.append(
+            f"every path is drawn given that {condition['asset']} stands at {condition['move']:+.0%} after "
+            f"{condition['time']:g} days"
+        )
+    stressed = f" The market is stressed on top of the model: {'; '.join(parts)}." if parts else ""
+    return _season(market) + stressed
+
+
+def _season(market: Mapping[str, Any]) -> str:
+    """How uneven the week is, where it is."""
+    seasonality = market.get("seasonality")
+    if seasonality is None:
+        return ""
+    told = []
+    for name, key in (("hours of the day", "hours"), ("days of the week", "weekdays")):
+        factors = seasonality["profile"][key]
+        unit = math.sqrt(sum(factor**2 for factor in factors) / len(factors))
+        if max(factors) > min(factors):
+            told.append(f"{name} from {min(factors) / unit:.2f} to {max(factors) / unit:.2f}")
+    return f" Volatility follows the week (UTC), in units of its mean: {', '.join(told)}." if told else ""
 
 
 def method(review: Review) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""Fits of copula_t, merton and regimes: simulated by the project's own processes, refitted, compared with the truth."""
+"""Fits of copula_t, merton, kou and regimes: simulated by the project's own processes, then refitted."""
 
 from __future__ import annotations
 
@@ -30,6 +30,13 @@ TRUTH: dict[str, dict[str, Any]] = {
         "own_jump_mean": {"BTC": 0.02, "ETH": 0.0},
         "own_jump_deviation": {"BTC": 0.07, "ETH": 0.03},
     },
+    "kou": {
+        "common_jump_rate": 40.0,
+        "own_jump_rate": {"BTC": 30.0, "ETH": 60.0},
+        "up_probability": {"BTC": 0.35, "ETH": 0.6},
+        "mean_rise": {"BTC": 0.05, "ETH": 0.03},
+        "mean_fall": {"BTC": 0.06, "ETH": 0.04},
+    },
     "regimes": {
         "calm_days": 60.0,
         "stress_days": 10.0,
@@ -39,7 +46,7 @@ TRUTH: dict[str, dict[str, Any]] = {
 }
 # Days, bars a day: the copula mixes and the chain passes once a day, jumps are seen in hours. The degrees of freedom
 # are above four, since below it a sample's volatility has no standard error.
-SIZE = {"copula_t": (3000, 1), "merton": (600, 24), "regimes": (2500, 1)}
+SIZE = {"copula_t": (3000, 1), "merton": (600, 24), "kou": (1200, 24), "regimes": (2500, 1)}
 
 
 def fitted(folder: Path, model: str, seed: int) -> Calibration:

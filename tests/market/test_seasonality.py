@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
@@ -227,3 +228,23 @@ def test_a_model_with_a_clock_of_its_own_says_that_it_takes_none(tmp_path):
     read = sl.read_scenario(write(tmp_path, scenario=text))
     assert read.market.seasonality is None
     assert any("knows no seasonality" in notice.problem for notice in read.notices)
+
+
+def test_the_ready_scenario_runs_and_a_weekend_is_quieter_than_a_week():
+    scenario = sl.read_scenario(Path(__file__).parents[2] / "scenarios" / "over_the_weekend.toml", paths=4096)
+    assert scenario.market.seasonality is not None
+    outcomes = simulate(scenario)
+    assert not outcomes.failed.any()
+    # Oracle: the weights' mean over the 60 hours; the median absolute move of Student-t days is below a normal's.
+    share = scenario.market.seasonality.weights(HOUR)[:60].mean()
+    assert 0.5 < share < 0.85
+    moves = [
+        simulate(replace(scenario, market=market)).log_price for market in (scenario.market, even(scenario.market))
+    ]
+    ratio = np.std(moves[0], axis=1) / np.std(moves[1], axis=1)
+    np.testing.assert_allclose(ratio, math.sqrt(share), rtol=0.05)
+
+
+def even(market):
+    """The same market with all hours alike."""
+    return replace(market, seasonality=None)
