@@ -134,6 +134,14 @@ def test_a_normal_market_has_next_to_no_jumps(tmp_path: Path) -> None:
     assert "single asset" in " ".join(fit.remarks)
 
 
+def test_a_normal_market_has_no_jump_beyond_five_deviations(tmp_path: Path) -> None:
+    # Oracle: a normal return is beyond five deviations once in 1.7 million, and here are 2,880.
+    fit = calibrate(histories(tmp_path, closes([0.6], [[1.0]], days=120), ["BTC"]), "kou")
+    assert fit.estimate.by_asset["own_jump_rate"][0] == 0.0
+    assert fit.estimate.volatilities[0] == pytest.approx(0.6, rel=0.05)
+    assert "single asset" in " ".join(fit.remarks)
+
+
 def test_local_deviations_do_not_see_a_jump() -> None:
     returns = np.random.default_rng(3).standard_normal(2000) * 0.01
     returns[1000:] *= 2.0

@@ -40,8 +40,8 @@ def test_a_gap_that_closes_and_a_condition_are_told():
     idle = {**STRESS, "volatility_factor": 1.0, "correlation_shift": 0.0, "jump_rate_factor": 1.0}
     condition = {"asset": "BTC", "move": -0.3, "time": 1.0}
     assert told({**idle, "gap_half_life": 0.5, "condition": condition}) == (
-        " The market is stressed on top of the model: a gap after 10 days (BTC -10%, ETH +0%), half of its logarithm gone "
-        "again every 0.5 days; every path is drawn given that BTC stands at -30% after 1 days."
+        " The market is stressed on top of the model: a gap after 10 days (BTC -10%, ETH +0%), half of its logarithm "
+        "gone again every 0.5 days; every path is drawn given that BTC stands at -30% after 1 days."
     )
 
 
