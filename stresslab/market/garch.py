@@ -120,6 +120,11 @@ def step_fault(parameters: Mapping[str, Any], step: float) -> str | None:
     return None
 
 
+def draw_days(parameters: Mapping[str, Any]) -> float:
+    """A bar has one draw of the variance."""
+    return minutes_of(parameters["bar"]) / 1440.0
+
+
 def streams(assets: Sequence[str]) -> tuple[str, ...]:
     """The assets' streams, and one for the variance that innovations share."""
     return (*asset_streams(assets), "shared:variance")

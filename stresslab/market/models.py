@@ -51,6 +51,9 @@ class Model:
         Of a model that draws from history: the last days whose volatility stands where none is stated; None for all.
     takes_condition : bool
         Whether its paths can be drawn given where a price stands (`stresslab.market.condition`).
+    draw_days : callable
+        Takes the model's own parameters by name; returns the days over which one draw holds, 0 where each step has its
+        own. Within them a path may not go over to other draws (`stresslab.simulation.lineage`).
     takes_seasonality : bool
         Whether it may run on the clock of the week (`stresslab.market.seasonality`).
     """
@@ -63,6 +66,7 @@ class Model:
     own_volatility_days: float | None = None
     takes_condition: bool = False
     takes_seasonality: bool = True
+    draw_days: Callable[[Mapping[str, Any]], float] = lambda parameters: 0.0
 
 
 class _Module(Protocol):
@@ -84,11 +88,11 @@ def _of(module: _Module) -> Model:
 MODELS: Mapping[str, Model] = MappingProxyType(
     {
         "gbm": replace(_of(gbm), takes_condition=True),
-        "student_t": _of(student_t),
-        "copula_t": _of(copula_t),
+        "student_t": replace(_of(student_t), draw_days=student_t.draw_days),
+        "copula_t": replace(_of(copula_t), draw_days=student_t.draw_days),
         "merton": _of(merton),
         "kou": _of(kou),
-        "garch": _of(garch),
+        "garch": replace(_of(garch), draw_days=garch.draw_days),
         "regimes": _of(regimes),
         # The scheme of their variance is right for steps of one length, which `step_fault` checks.
         "heston": replace(_of(heston), takes_seasonality=False),

@@ -47,6 +47,11 @@ class Parameters(BaseModel):
     ]
 
 
+def draw_days(parameters: Mapping[str, Any]) -> float:
+    """A day has one draw of the variance."""
+    return 1.0
+
+
 def streams(assets: Sequence[str]) -> tuple[str, ...]:
     """The assets' streams, and one for the variance that they share."""
     return (*asset_streams(assets), "shared:variance")

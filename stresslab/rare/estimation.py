@@ -16,16 +16,19 @@ from stresslab.book.configuration import Configuration, Pool
 from stresslab.margin.pool_figures import trigger_of
 from stresslab.measures.weights import WeightedEstimate, warning_signs, weighted_probability
 from stresslab.rare.likeliest import likeliest_breaches, surplus_today
+from stresslab.rare.splitting import FEWEST_A_GROUP, GROUPS, Splitter
 from stresslab.scenario.scenario import Scenario
 from stresslab.venues.rules.margin_rules import is_liquidated
 
 Named = TypeVar("Named", Configuration, Pool)
 
-PLAIN, TILTED = "plain", "importance"
+PLAIN, TILTED, SPLIT = "plain", "importance", "splitting"
 PILOT_PATHS = 8_192
+# Of splitting, over all its stages.
+SPLITTING_PILOT_PATHS = 65_536
 # Above this probability plain sampling is precise enough (METHODS M30).
 RARE = 1e-2
-# Variance that tilting must save for it to be worth its risks.
+# Variance that tilting or splitting must save for it to be worth its risks.
 LEAST_GAIN = 2.0
 UNTILTED_SHARE = 0.1
 # Models whose steps are Brownian given the rest: a shift of their normals leads to the breach.
@@ -44,7 +47,7 @@ class RareEvent:
     ----------
     pool : str
         Its name.
-    method : {"plain", "importance"}
+    method : {"plain", "importance", "splitting"}
         How the paths were drawn.
     reason : str
         Why so.
@@ -183,37 +186,91 @@ def _of_pool(scenario: Scenario, pool: Pool, threads: int | None) -> RareEvent:
     if _liquidated_today(scenario, pool):
         certain = WeightedEstimate(1.0, 0.0, 1.0, 1.0, float(scenario.paths), 1.0 / scenario.paths, scenario.paths)
         return RareEvent(pool.name, PLAIN, "the pool is liquidated today", certain, None, (), 1.0, ())
-    model = scenario.market.model
     points = np.zeros((0, len(scenario.market.assets)))
-    pilot: WeightedEstimate | None = None
-    is_tilted = False
-    if model not in GAUSSIAN_MODELS:
-        reason = f"under the model {model} a breach is not led to by a shift of normals; plain sampling instead"
-    else:
+    if scenario.market.model in GAUSSIAN_MODELS:
         points = likeliest_breaches(scenario, pool)
-        reason = "no move of prices was found that liquidates the pool" if not len(points) else ""
+        if not len(points):
+            why = "no move of prices was found that liquidates the pool"
+            return _sampled(scenario, pool, Sampler(scenario, pool, points, threads), None, False, why, ())
     sampler = Sampler(scenario, pool, points, threads)
-    if not reason:
-        values, components = sampler.values(scenario.seed, PILOT_PATHS, is_tilted=True, prefix="pilot:")
-        pilot = weighted_probability(values, sampler.untilted_share)
+    distances = tuple(float(np.linalg.norm(point)) for point in points)
+    tilts = len(points) > 0
+    values, components = sampler.values(scenario.seed, PILOT_PATHS, is_tilted=tilts, prefix="pilot:")
+    pilot = weighted_probability(values, sampler.untilted_share if tilts else 1.0)
+    is_tilted, reason = False, f"the pilot run says {pilot.probability:.2g}"
+    if tilts:
         is_tilted, reason = _choice(pilot, [*warning_signs(pilot), *_missed(values, components)])
+    elif pilot.probability >= RARE:
+        reason += ", which is not rare"
+    else:
+        reason += f", and under the model {scenario.market.model} no shift of normals leads to a breach"
+    if is_tilted or pilot.probability >= RARE:
+        return _sampled(scenario, pool, sampler, pilot, is_tilted, reason, distances)
+    split = _split(scenario, pool, pilot, reason, distances, threads)
+    if isinstance(split, RareEvent):
+        return split
+    return _sampled(scenario, pool, sampler, pilot, False, f"{reason}; {split}", distances)
+
+
+def _sampled(
+    scenario: Scenario,
+    pool: Pool,
+    sampler: Sampler,
+    pilot: WeightedEstimate | None,
+    is_tilted: bool,
+    reason: str,
+    distances: tuple[float, ...],
+) -> RareEvent:
+    """The answer from fresh paths, tilted or plain."""
     values, components = sampler.values(scenario.seed, scenario.paths, is_tilted=is_tilted)
     estimate = weighted_probability(values, sampler.untilted_share if is_tilted else 1.0)
-    warnings = [*warning_signs(estimate)]
-    if is_tilted:
-        warnings += _missed(values, components)
+    warnings = [*warning_signs(estimate), *(_missed(values, components) if is_tilted else ())]
+    method = TILTED if is_tilted else PLAIN
+    return _event(pool, method, reason, estimate, pilot, distances, warnings)
+
+
+def _split(
+    scenario: Scenario,
+    pool: Pool,
+    pilot: WeightedEstimate,
+    reason: str,
+    distances: tuple[float, ...],
+    threads: int | None,
+) -> RareEvent | str:
+    """The answer by splitting, or why not."""
+    if scenario.market.paths is not None:
+        return "paths that are given cannot branch; plain sampling instead"
+    splitter = Splitter(scenario, pool, threads)
+    levels = splitter.levels(scenario.seed)
+    if not levels:
+        return "no path of the pilot run came nearer by steps; plain sampling instead"
+    needed = (len(levels) + 1) * GROUPS * FEWEST_A_GROUP
+    if scenario.paths < needed:
+        return f"splitting in {len(levels) + 1} stages takes {needed:,} paths at least; plain sampling instead"
+    trial = splitter.estimate(scenario.seed, max(SPLITTING_PILOT_PATHS, needed), levels, prefix="pilot:")
+    gain = gain_of(trial)
+    if trial.probability == 0.0 or gain < LEAST_GAIN:
+        found = trial.probability > 0.0
+        told = f"would divide the variance by no more than {gain:.2g}" if found else "led to no breach"
+        return f"splitting {told}; plain sampling instead"
+    why = f"{reason}; splitting at {len(levels)} levels divides the variance of counting by about {gain:.2g}"
+    estimate = splitter.estimate(scenario.seed, scenario.paths, levels)
+    warnings = [each.replace("one path makes", "paths from one beginning make") for each in warning_signs(estimate)]
+    return _event(pool, SPLIT, why, estimate, trial, distances, warnings)
+
+
+def _event(
+    pool: Pool,
+    method: str,
+    reason: str,
+    estimate: WeightedEstimate,
+    pilot: WeightedEstimate | None,
+    distances: tuple[float, ...],
+    warnings: list[str],
+) -> RareEvent:
     if pilot is not None and _disagree(pilot, estimate):
-        warnings.append(f"the pilot run said {pilot.probability:.3g}, four standard errors or more away")
-    return RareEvent(
-        pool.name,
-        TILTED if is_tilted else PLAIN,
-        reason,
-        estimate,
-        pilot,
-        tuple(float(np.linalg.norm(point)) for point in points),
-        gain_of(estimate),
-        tuple(warnings),
-    )
+        warnings = [*warnings, f"the pilot run said {pilot.probability:.3g}, four standard errors or more away"]
+    return RareEvent(pool.name, method, reason, estimate, pilot, distances, gain_of(estimate), tuple(warnings))
 
 
 def gain_of(estimate: WeightedEstimate) -> float:

@@ -65,19 +65,23 @@ def breach_block(
         uint32 scalar.
     """
     path = first_path + jnp.arange(BLOCK_WIDTH, dtype=jnp.uint32)
-    chance = _chance_on_one_price if layout.single_stakes else _chance_on_several
 
     def step(index: Array, carry: Any) -> Any:
         state, surviving, value = carry
         draws = process.draw(keys, noise.Counter(path, index.astype(jnp.uint32)))
         state, market = process.step(state, draws, dt)
-        now = chance(layout, parameters, market)
+        now = chance_of_breach(layout, parameters, market)
         value = value + surviving * now * process.likelihood_ratio(state)
         return state, surviving * (1.0 - now), value
 
     start = process.init(BLOCK_WIDTH), jnp.ones(BLOCK_WIDTH, jnp.float32), jnp.zeros(BLOCK_WIDTH, jnp.float32)
     _, _, value = lax.fori_loop(0, steps, step, start)
     return Breach(value, process.component(keys, path))
+
+
+def chance_of_breach(layout: Layout, parameters: PoolParameters, market: MarketStep) -> Array:
+    """Probability that a pool, the only one of its problem, is liquidated in a step, given the step's ends, [path]."""
+    return (_chance_on_one_price if layout.single_stakes else _chance_on_several)(layout, parameters, market)
 
 
 def _chance_on_one_price(layout: Layout, parameters: PoolParameters, market: MarketStep) -> Array:

@@ -11,9 +11,10 @@ from scipy.special import ndtr
 
 from stresslab.cli import main
 from stresslab.measures.weights import warning_signs, weighted_probability
-from stresslab.rare.estimation import PLAIN, TILTED, RareEventError, Sampler, gain_of, rare_events
+from stresslab.rare.estimation import PLAIN, SPLIT, TILTED, RareEventError, Sampler, gain_of, rare_events
 from stresslab.rare.files import COLUMNS
 from stresslab.rare.likeliest import likeliest_breaches
+from stresslab.rare.splitting import Splitter
 from stresslab.simulation.run import simulate
 from tests.allocation.books import scenario_of
 from tests.market.test_jump_liquidations import JUMPS, jumpy
@@ -136,11 +137,11 @@ def test_the_breach_of_one_price_is_its_barrier():
     assert point == pytest.approx([wanted], rel=1e-9)
 
 
-def test_jumps_that_kill_alone_are_sampled_plainly():
+def test_jumps_that_kill_alone_are_not_tilted_to():
     # METHODS O3, M18: 3x over 7 days by killed-density recursion; a third of it by a jump, which no tilt leads to.
     question = jumpy("merton", (position("a", 1.0),), one(1.0 / 3.0).configurations, {"BTC": 0.6}, **LONG, **JUMPS)
     (event,) = rare_events(question, "as_booked")
-    assert event.method == PLAIN
+    assert event.method in (PLAIN, SPLIT)
     assert "its weights cannot be trusted" in event.reason
     assert event.estimate.lower < 6.47e-4 < event.estimate.upper
 
@@ -157,12 +158,82 @@ def test_small_jumps_leave_the_tilt_right():
     assert event.estimate.probability == pytest.approx(float(hits.mean()), abs=4.0 * error)
 
 
-def test_heavy_tails_fall_back_and_say_so():
-    question = one(0.2, model="student_t", extra={"degrees_of_freedom": 4.0}, paths=4_096)
-    (event,) = rare_events(question, "as_booked")
+HEAVY = {"model": "student_t", "extra": {"degrees_of_freedom": 4.0}}
+
+
+def test_heavy_tails_are_not_tilted_to():
+    (event,) = rare_events(one(0.2, paths=4_096, **HEAVY), "as_booked")
     assert event.method == PLAIN
-    assert "student_t" in event.reason
-    assert event.pilot is None
+    assert "which is not rare" in event.reason
+    # Where one draw of the variance makes the breach at once, no branching leads there either.
+    weights = {"bar": "6h", "alpha": 0.05, "gamma": 0.0, "beta": 0.93, "degrees_of_freedom": 3.0}
+    extra = {**weights, "start_volatility": None, "correlation_alpha": 0.0, "correlation_beta": 0.0}
+    (event,) = rare_events(one(0.35, model="garch", extra=extra), "as_booked")
+    assert event.method == PLAIN
+    assert "under the model garch no shift of normals leads to a breach; splitting would divide" in event.reason
+
+
+# Splitting.
+
+
+@pytest.mark.parametrize(
+    ("leverage", "volatility", "days", "expected"),
+    # METHODS O2, the column "exact".
+    [(10.0, 0.6, 1.0, 1.46887e-3), (5.0, 0.6, 3.0, 6.7673e-5), (3.0, 0.6, 7.0, 1.75728e-6)],
+)
+def test_splitting_has_the_closed_form(leverage, volatility, days, expected):
+    question = one(1.0 / leverage, volatilities={"BTC": volatility}, days=days, step=1.0 / 24.0)
+    splitter = Splitter(question, question.configurations[0].pools[0])
+    levels = splitter.levels(3)
+    assert list(levels) == sorted(set(levels))
+    assert 0.0 < levels[0] < levels[-1] < 1.0
+    estimate = splitter.estimate(3, 102_400, levels)
+    assert estimate.relative_error < 0.2
+    assert estimate.probability == pytest.approx(expected, abs=4.0 * estimate.standard_error)
+    # Any levels are right, badly chosen ones too.
+    other = splitter.estimate(4, 102_400, (0.3, 0.5))
+    assert other.probability == pytest.approx(expected, abs=4.0 * other.standard_error + 1e-7)
+
+
+def test_paths_that_branch_inside_a_draw_would_be_found_out():
+    # Student-t variances are drawn by the day: whoever branches within it draws a new one for a day that is half over.
+    question = one(0.4, step=1.0 / 24.0, paths=204_800, days=5.0, **HEAVY)
+    pool = question.configurations[0].pools[0]
+    plain = weighted_probability(Sampler(question, pool, np.zeros((0, 1))).values(7, 800_000, is_tilted=False)[0])
+    splitter = Splitter(question, pool)
+    assert splitter._span == 24
+    estimate = splitter.estimate(5, 204_800, (0.2, 0.5))
+    error = float(np.hypot(plain.standard_error, estimate.standard_error))
+    assert estimate.probability == pytest.approx(plain.probability, abs=4.0 * error)
+    # Negative control: a new draw at once.
+    splitter._span = 1
+    wrong = splitter.estimate(5, 204_800, (0.2, 0.5))
+    error = float(np.hypot(plain.standard_error, wrong.standard_error))
+    assert abs(wrong.probability - plain.probability) > 4.0 * error
+
+
+def test_volatility_that_moves_is_split():
+    # Oracle: plain paths of the same market, eight times as many.
+    law = {"mean_reversion": 5.0, "volatility_of_variance": 1.5, "leverage_correlation": -0.3, "start_volatility": None}
+    question = one(0.18, step=1.0 / 24.0, paths=102_400, days=3.0, model="heston", extra=law)
+    (event,) = rare_events(question, "as_booked")
+    assert event.method == SPLIT
+    assert event.gain > 2.0
+    assert "splitting at" in event.reason
+    pool = question.configurations[0].pools[0]
+    plain = weighted_probability(Sampler(question, pool, np.zeros((0, 1))).values(7, 800_000, is_tilted=False)[0])
+    error = float(np.hypot(plain.standard_error, event.estimate.standard_error))
+    assert event.estimate.probability == pytest.approx(plain.probability, abs=4.0 * error)
+    assert event.estimate.probability < 1e-3
+    assert rare_events(question, "as_booked", threads=1) == (event,)
+
+
+def test_a_cross_pool_is_split_as_it_is_tilted():
+    question = crossed(0.5, 102_400)
+    (event,) = rare_events(question, "all_cross")
+    estimate = Splitter(question, question.configurations[0].pools[0]).estimate(1, 102_400, (0.4, 0.7))
+    error = float(np.hypot(event.estimate.standard_error, estimate.standard_error))
+    assert estimate.probability == pytest.approx(event.estimate.probability, abs=4.0 * error)
 
 
 def test_one_seed_one_answer():
