@@ -26,8 +26,8 @@ def command(
 ) -> None:
     """Estimate how likely each pool is to be liquidated within the horizon, however rare that is.
 
-    A pilot run chooses between plain sampling, importance sampling and splitting; fresh paths give the answer, with what
-    speaks against it.
+    A pilot run chooses between plain sampling, importance sampling and splitting; fresh paths give the answer, with
+    what speaks against it.
     """
     from stresslab.commands.interruption import interruptible
     from stresslab.commands.messages import print_notices
