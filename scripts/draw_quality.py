@@ -57,7 +57,7 @@ def main() -> int:
                 out.write(np.asarray(words).tobytes())
     except BrokenPipeError:
         # The reader has ended; what is still in the buffer has no one to go to.
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
     return 0
 
 

@@ -26,6 +26,7 @@ from scripts.benchmark.kernel_row import kernel_row
 from scripts.benchmark.machine import machine
 from scripts.benchmark.measuring import MEGABYTE, Measurement, spread
 from scripts.benchmark.numpy_row import numpy_row
+from scripts.benchmark.parts import measure_parts, print_parts
 from scripts.benchmark.reference_row import THREADS, reference_rows
 from scripts.benchmark.row import Row
 from scripts.benchmark.work import WORKS, Work
@@ -49,6 +50,8 @@ def main() -> int:
     here = machine()
     print(f"{here['processor']}, {here['cores']} cores, load {here['load_at_start']}; {_named(here['versions'])}")
     print(f"{work.name} work: {work.assets} assets, {work.steps} steps, {len(work.pools)} pools, {work.paths:,} paths")
+    if options.parts:
+        return _measure_parts(options, work, here)
     with tempfile.TemporaryDirectory() as folder:
         return _measure(options, work, here, _rows(options, work, Path(folder)))
 
@@ -81,6 +84,8 @@ def _measure(options: argparse.Namespace, work: Work, here: dict[str, Any], rows
     }
     measuring.print_spreads("million asset-steps a second", {name: row.rates for name, row in measured.items()})
     measuring.print_spreads("cores busy", {name: row.cores for name, row in measured.items() if row.cores})
+    per_core = {name: row.rates_per_core for name, row in measured.items() if row.cores}
+    measuring.print_spreads("million asset-steps a processor second", per_core)
     measuring.print_spreads("ratio, round by round", ratios)
     scaling = {}
     if len(options.threads) > 1:
@@ -109,6 +114,15 @@ def _measure(options: argparse.Namespace, work: Work, here: dict[str, Any], rows
     return 0
 
 
+def _measure_parts(options: argparse.Namespace, work: Work, here: dict[str, Any]) -> int:
+    parts = measure_parts(work, options.rounds)
+    print_parts(parts)
+    if options.json:
+        report = {"work": dataclasses.asdict(work), "machine": here, "microseconds_a_step_and_block": parts}
+        options.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
 def _reported(row: Row, measured: Measurement) -> dict[str, Any]:
     return {
         "compile_seconds": row.compile_seconds,
@@ -116,6 +130,7 @@ def _reported(row: Row, measured: Measurement) -> dict[str, Any]:
         "memory_bytes": measured.memory,
         "million_asset_steps_a_second": spread(measured.rates),
         "cores_busy": spread(measured.cores) if measured.cores else None,
+        "million_asset_steps_a_processor_second": spread(measured.rates_per_core) if measured.cores else None,
     }
 
 
@@ -149,6 +164,7 @@ def _options() -> argparse.Namespace:
         metavar="N,M",
         help="blocks in flight; with several numbers the kernel is also compared with itself on each",
     )
+    parser.add_argument("--parts", action="store_true", help="one step's parts, each alone, and nothing else")
     parser.add_argument("--limit", type=Path, metavar="FILE", help="source of the C++ reference; needs g++")
     parser.add_argument("--models", default="", metavar="A,B", help="market models beside gbm, every pool bridged")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
