@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.special import ndtr
@@ -12,9 +13,11 @@ from scipy.special import ndtr
 from scripts.benchmark.agreement import ALLOWED, differences, disagreements
 from scripts.benchmark.kernel_row import kernel_row
 from scripts.benchmark.numpy_row import numpy_row
+from scripts.benchmark.parts import parts
 from scripts.benchmark.reference_row import findings
 from scripts.benchmark.row import Finding, Row
 from scripts.benchmark.work import FLOORS, LARGE, PRICE, RATES, SMALL, STEP, arrays, book, quantities, volatilities
+from stresslab.simulation.block import BLOCK_WIDTH
 
 TINY = dataclasses.replace(SMALL, assets=4, steps=240, paths=16_384, pool_sizes=(1, 2, 4))
 
@@ -142,3 +145,16 @@ def test_works_are_those_of_the_documents():
     assert tuple(pool.positions for each in configurations for pool in each.pools) == LARGE.pools
     # Maintenance amounts of these tiers, by hand: 0, 50, 2,550, 39,999.99, 149,999.99.
     assert arrays(SMALL).amount == pytest.approx([0.0, 50.0, 2_550.0, 39_999.99, 149_999.99])
+
+
+def test_parts_compute_what_they_are_called():
+    named = parts(TINY)
+    zero, step = jnp.zeros((TINY.assets, BLOCK_WIDTH), jnp.float32), jnp.int32(0)
+    # Notionals of 100,000, 190,000, 280,000 and 370,000 lie in the second tier: 0.5 % less 50.
+    assert named["tiers"](step, zero)[:, 0].tolist() == [450.0, 900.0, 1_350.0, 1_800.0]
+    assert named["exponentials"](step, zero + 1.0)[0, 0] == pytest.approx(math.e)
+    # One deviation of every factor: the last asset moves by its deviation times the sum of its row of the factor.
+    moved = named["correlation"](step, zero + 1.0)[:, 0] - 1.0
+    load = np.linalg.cholesky(np.full((4, 4), 0.6) + 0.4 * np.eye(4)).sum(axis=1)
+    deviation = np.array([0.6, 0.66, 0.72, 0.78]) / math.sqrt(8760.0)
+    np.testing.assert_allclose(moved, deviation * load - 0.5 * deviation**2, atol=3e-7)
