@@ -50,10 +50,17 @@ def forget_peak() -> bool:
     return True
 
 
-def peak() -> int | None:
-    """Peak of resident memory since the last `forget_peak`, bytes; None where the system does not tell."""
+def peak(process: int | None = None) -> int | None:
+    """Peak of resident memory since the last `forget_peak`, bytes; None where the system does not tell.
+
+    Parameters
+    ----------
+    process : int, optional
+        Identifier of another process; this one by default.
+    """
+    status = _STATUS if process is None else Path(f"/proc/{process}/status")
     try:
-        lines = _STATUS.read_text(encoding="ascii").splitlines()
+        lines = status.read_text(encoding="ascii").splitlines()
     except OSError:
         return None
     values = [int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")]
