@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="N", help="Seed instead of the scenario's.")
 @click.option(
     "--form",
-    type=click.Choice(["short", "standard"]),
+    type=click.Choice(["none", "short", "standard"]),
     default="standard",
     show_default=True,
-    help="Which pages the report has.",
+    help="Which pages the report has; none: no report.pdf.",
 )
 @click.option(
     "--threads", type=click.IntRange(1, 1024), metavar="N", help="Threads or local workers; by default one a core."
@@ -76,7 +76,6 @@ def command(
     from stresslab.commands.progress import progress_of_paths
     from stresslab.measures.evaluate import NoValidPathError
     from stresslab.measures.precision import PrecisionError, read_precision
-    from stresslab.results.limits import BREACH, WARNING, is_breached
     from stresslab.results.output_folder import OutputFolderError
     from stresslab.scenario.limits import read_limits
     from stresslab.scenario.model_choice import read_scenarios
@@ -112,8 +111,10 @@ def command(
         with interruptible() as undisturbed:
             with undisturbed():
                 import stresslab.simulation.block  # noqa: F401
-                from stresslab.replaying import replay
                 from stresslab.running import run_models_to_folder, run_to_folder
+
+                if replays:
+                    from stresslab.replaying import replay
             replayed = replay(question) if replays else None
             with progress_of_paths(question.paths * len(questions)) as progress:
                 options: dict[str, Any] = {
@@ -155,14 +156,18 @@ def command(
         _print_endings(results, precision, [each.market.model for each in questions])
         click.echo(f"paths of {question.steps:,} steps: {taken}")
     several = len(questions) > 1
-    files = ["report.pdf", *(["models.nc", "models.csv", "models.svg"] if several else ["results.nc", "tables"])]
+    files = [] if form == "none" else ["report.pdf"]
+    files += ["models.nc", "models.csv", "models.svg"] if several else ["results.nc", "tables"]
     files += ["replay.nc", "manifest.json"] if replays else ["manifest.json"]
     files += ["and a folder for each model"] if several else []
     click.echo(f"written to {out}: {', '.join(files)}")
-    if held is not None:
-        states = results["limit_state"].values.ravel().tolist()
-        told = [f"{states.count(state)} {word}" for state, word in ((BREACH, "breached"), (WARNING, "at a warning"))]
-        click.echo(f"limits: of {len(states)}, {', '.join(told)}")
+    if held is None:
+        return 0
+    from stresslab.results.limits import BREACH, WARNING, is_breached
+
+    states = results["limit_state"].values.ravel().tolist()
+    told = [f"{states.count(state)} {word}" for state, word in ((BREACH, "breached"), (WARNING, "at a warning"))]
+    click.echo(f"limits: of {len(states)}, {', '.join(told)}")
     return 3 if fail_on_breach and is_breached(results) else 0
 
 

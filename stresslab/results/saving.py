@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import threading
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
+from xarray.backends import H5NetCDFStore
 
 from stresslab.results.dataset import SCHEMA
 from stresslab.scenario.scenario import Scenario
@@ -33,7 +36,10 @@ def save(results: xr.Dataset, path: str | Path) -> None:
     target = Path(path)
     scratch = target.with_name(f".{target.name}.unfinished")
     try:
-        results.to_netcdf(str(scratch), engine=ENGINE, encoding=_encoding(results))
+        # Not `to_netcdf`: in search of a lock it starts Dask where that is installed, which takes a second.
+        store = H5NetCDFStore.open(str(scratch), mode="w", lock=threading.Lock())
+        with closing(store):
+            results.dump_to_store(store, encoding=_encoding(results))
         with scratch.open("rb") as written:
             os.fsync(written.fileno())
         scratch.replace(target)
