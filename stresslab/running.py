@@ -136,7 +136,7 @@ def run_to_folder(
         If the checkpoint belongs to another run, is in use, cannot be written, or lies in the folder.
     """
     _check_places(out, checkpoint)
-    check_memory(scenario)
+    check_memory(scenario, keep_outcomes=keep_outcomes)
     with output_folder(Path(out)) as folder:
         clock = _Clock()
         scenario, outcomes, attributes = _simulated(scenario, threads, executor, checkpoint, until, progress)

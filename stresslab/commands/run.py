@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
 @click.option("--replays", is_flag=True, help="Also take the book through the named crashes; a page of the report.")
 @click.option("--limits", metavar="FILE", help="Hold the results against these limits; lights on page 1 of the report.")
 @click.option("--fail-on-breach", is_flag=True, help="End with status 3 if a limit is breached.")
-@click.option("--dry-run", is_flag=True, help="Print steps, memory and time to expect, and stop.")
+@click.option("--dry-run", is_flag=True, help="Print steps, memory, disk and time to expect, and stop.")
 def command(
     scenario: str,
     out: str | None,
@@ -98,7 +99,7 @@ def command(
         for each in questions:
             if len(questions) > 1:
                 click.echo(each.market.model)
-            _print_estimate(each, threads)
+            _print_estimate(each, threads, keep_outcomes)
         return 0
     try:
         chosen = executor_named(executor, threads)
@@ -171,13 +172,15 @@ def command(
     return 3 if fail_on_breach and is_breached(results) else 0
 
 
-def _print_estimate(question: Scenario, threads: int | None) -> None:
+def _print_estimate(question: Scenario, threads: int | None, keep_outcomes: bool) -> None:
     from stresslab.simulation.estimate import estimate
 
-    cost = estimate(question, threads=threads)
+    cost = estimate(question, threads=threads, keep_outcomes=keep_outcomes)
     click.echo(f"steps      {cost.steps:,} of {question.step * 24:g} h for each of {question.paths:,} paths")
     click.echo(f"blocks     {cost.blocks:,}")
     click.echo(f"memory     about {cost.memory_bytes / 1e9:.1f} GB at the peak")
+    if cost.disk_bytes:
+        click.echo(f"disk       {cost.disk_bytes / 1e9:.1f} GB for temporary files, in {tempfile.gettempdir()}")
     click.echo(
         f"time       about {cost.simulation_seconds:.0f} s, and {cost.compile_seconds:.0f} s to compile, measured here"
     )

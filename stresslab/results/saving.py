@@ -140,6 +140,7 @@ def outcomes_dataset(scenario: Scenario, outcomes: Outcomes) -> xr.Dataset:
             arrays["profit"][at] = outcomes.profit[stake]
             arrays["insurance_draw"][at] = outcomes.insurance_draw[stake]
             arrays["required_collateral"][at] = outcomes.required_collateral[outcomes.stake_pools[stake]]
+            outcomes.scratch.release()
     currency = scenario.book.currency
     dims = ("configuration", "pool", "path")
     price = scenario.market.start_prices[:, None] * np.exp(outcomes.log_price.astype(np.float64))

@@ -127,7 +127,7 @@ def test_interrupted_save_leaves_what_was_there(few, tmp_path, monkeypatch, inte
     if former is not None:
         path.write_bytes(former)
     before = sorted(tmp_path.iterdir())
-    seen = []
+    seen: list[Path] = []
 
     def stop_halfway(self, store, **options):
         seen.extend(entry for entry in tmp_path.iterdir() if entry not in before)
