@@ -150,7 +150,8 @@ def differences(first: AccountPaths, second: AccountPaths, levels: Sequence[floa
     """
     gain = mean_with_bounds(second.loss - first.loss)
     legs = zip(first.positions_liquidated(), second.positions_liquidated(), strict=True)
-    tails = [_tail_difference(first.loss, second.loss, level) for level in levels]
+    ordered = np.sort(first.loss), np.sort(second.loss)
+    tails = [_tail_difference(first.loss, second.loss, ordered, level) for level in levels]
     return {
         "account_liquidation_probability": np.array(paired_difference(first.any_liquidated, second.any_liquidated)),
         "account_wiped_probability": np.array(paired_difference(first.wiped, second.wiped)),
@@ -201,8 +202,14 @@ def _quantile_difference_errors(
     return np.asarray(np.std(parts, axis=0, ddof=1) / np.sqrt(sections))
 
 
-def _tail_difference(first: NDArray[np.float64], second: NDArray[np.float64], level: float) -> tuple[Triple, Triple]:
-    one, two = tail(np.sort(first), level), tail(np.sort(second), level)
+def _tail_difference(
+    first: NDArray[np.float64],
+    second: NDArray[np.float64],
+    ordered: tuple[NDArray[np.float64], NDArray[np.float64]],
+    level: float,
+) -> tuple[Triple, Triple]:
+    """Differences of value at risk and of expected shortfall; the losses come path by path, and rising."""
+    one, two = (tail(each, level) for each in ordered)
     value_at_risk = one.value_at_risk - two.value_at_risk
     var_lower, var_upper = mean_bounds(value_at_risk, _quantile_difference_errors(first, second, [level])[0])
     # The error of a shortfall is that of the mean excess over the value at risk, here of the paired excesses.

@@ -198,8 +198,7 @@ def _place_closed(
     valid: NDArray[np.bool_],
 ) -> None:
     """How likely pools are closed, where some were reduced first."""
-    if _same_rows(outcomes.closed_step, outcomes.liquidation_step):
-        outcomes.scratch.release()
+    if _closed_whole(outcomes):
         return
     for row, (configuration, stakes) in enumerate(zip(configurations, outcomes.configuration_stakes, strict=True)):
         any_closed = np.zeros(np.count_nonzero(valid), np.bool_)
@@ -213,8 +212,16 @@ def _place_closed(
             place(arrays, name, (len(configurations),), (row,), value)
 
 
-def _same_rows(one: NDArray[np.int32], other: NDArray[np.int32]) -> bool:
-    return np.shares_memory(one, other) or all(map(np.array_equal, one, other))
+def _closed_whole(outcomes: Outcomes) -> bool:
+    """Whether every liquidation closed its pool at once."""
+    first, last = outcomes.liquidation_step, outcomes.closed_step
+    if np.may_share_memory(first, last):
+        return True
+    for one, other in zip(first, last, strict=True):
+        if not np.array_equal(one, other):
+            return False
+        outcomes.scratch.release()
+    return True
 
 
 def _place_alerts(
@@ -233,6 +240,7 @@ def _place_alerts(
             stake = outcomes.configuration_stakes[row][place_of_pool]
             liquidated = outcomes.column(outcomes.liquidation_step, stake, valid)
             seen = alert_step[:, place_of_pool][:, valid]
+            outcomes.scratch.release()
             found = alerts_of_pool(seen, liquidated, outcomes.steps, outcomes.step, axes.quantiles)
             for name, value in found.items():
                 for level, part in zip(levels, np.asarray(value, np.float64), strict=True):
