@@ -1,4 +1,4 @@
-"""What a run will cost, measured on one block of it."""
+"""What a run will cost, measured on a few blocks of it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stresslab.scenario.scenario import Scenario
+from stresslab.simulation.executors import ThreadExecutor
 from stresslab.simulation.folding import bytes_a_path
 from stresslab.simulation.preparation import prepare
 from stresslab.simulation.run import simulate
@@ -19,6 +20,7 @@ from stresslab.simulation.scratch import IN_MEMORY
 # the loss; where something acts on it, the cash that moved and the loss anew. Beside them six figures to be compared.
 _LIBRARIES = 600_000_000
 _OF_CONFIGURATION, _OF_ACTING, _COMPARED = 16, 12, 48
+_TRIAL_BLOCKS = 4
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Estimate:
 
 
 def estimate(scenario: Scenario, *, threads: int | None = None, keep_outcomes: bool = False) -> Estimate:
-    """Compile a scenario, simulate one block of it for each thread, and extrapolate.
+    """Compile a scenario, simulate a few blocks of it for each thread, and extrapolate.
 
     Parameters
     ----------
@@ -66,16 +68,25 @@ def estimate(scenario: Scenario, *, threads: int | None = None, keep_outcomes: b
 
     blocks = -(-scenario.paths // BLOCK_WIDTH)
     flying = min(threads or os.cpu_count() or 1, blocks)
-    trial = replace(scenario, paths=min(flying * BLOCK_WIDTH, scenario.paths))
-    started = time.perf_counter()
-    outcomes = simulate(trial, threads=threads)
-    seconds = time.perf_counter() - started - outcomes.compile_seconds
+    executor = ThreadExecutor(threads, programs={})
+
+    def trial(count: int) -> tuple[float, float]:
+        begun = time.perf_counter()
+        outcomes = simulate(replace(scenario, paths=min(count * BLOCK_WIDTH, scenario.paths)), executor=executor)
+        return time.perf_counter() - begun - outcomes.compile_seconds, outcomes.compile_seconds
+
+    # What a run takes once is not counted for each block: the first trial warms up, and two more tell it apart.
+    seconds, compile_seconds = trial(flying)
+    many = min(_TRIAL_BLOCKS * flying, blocks)
+    if many > flying:
+        few, more = trial(flying)[0], trial(many)[0]
+        seconds = few + (blocks - flying) * max(more - few, 0.0) / (many - flying)
     memory, disk = room(scenario, keep_outcomes=keep_outcomes)
     return Estimate(
         steps=scenario.steps,
         blocks=blocks,
-        compile_seconds=outcomes.compile_seconds,
-        simulation_seconds=seconds * blocks / flying,
+        compile_seconds=compile_seconds,
+        simulation_seconds=seconds,
         memory_bytes=memory,
         disk_bytes=disk,
     )

@@ -98,3 +98,20 @@ def test_largest_run_is_estimated_without_its_memory(scenario):
     cost = estimate(replace(scenario, paths=10**9), threads=1)
     assert cost.blocks == 976_563
     assert cost.memory_bytes > 50e9
+
+
+def test_what_a_run_takes_once_is_not_counted_for_each_block(scenario, monkeypatch):
+    # A made-up clock: 0.6 s for each run, 3 s for the first one's compilation, and 0.01 s a block.
+    now = 0.0
+
+    def simulated(trial, **_):
+        nonlocal now
+        compile_seconds = 0.0 if now else 3.0
+        now += compile_seconds + 0.6 + 0.01 * -(-trial.paths // 1024)
+        return SimpleNamespace(compile_seconds=compile_seconds)
+
+    monkeypatch.setattr(module, "simulate", simulated)
+    monkeypatch.setattr("time.perf_counter", lambda: now)
+    cost = estimate(replace(scenario, paths=10_000 * 1024), threads=2)
+    assert cost.simulation_seconds == pytest.approx(0.6 + 0.01 * 10_000, rel=1e-6)
+    assert cost.compile_seconds == 3.0
