@@ -8,21 +8,18 @@ import json
 import logging
 import math
 import platform
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stresslab.documents.faults import Notice
 from stresslab.measures.precision import Precision
-from stresslab.results import saving
 from stresslab.results.code import code_hash, run_identity
-from stresslab.results.dataset import assemble
-from stresslab.results.limits import with_limits
-from stresslab.results.models import across_models, headline_table
 from stresslab.results.output_folder import OutputFolderError, output_folder, write_manifest
-from stresslab.results.tables import write_tables
 from stresslab.scenario.scenario import Scenario
 from stresslab.simulation.checkpoint import CheckpointError
 from stresslab.simulation.estimate import check_memory
@@ -84,6 +81,8 @@ def run(
     """
     check_memory(scenario)
     scenario, outcomes, attributes = _simulated(scenario, threads, executor, checkpoint, until, progress)
+    from stresslab.results.dataset import assemble
+
     return assemble(scenario, outcomes).assign_attrs(attributes)
 
 
@@ -109,8 +108,8 @@ def run_to_folder(
         From `stresslab.read_scenario`.
     out : path
         The folder. It is made new, or replaced where it holds a former run; it appears whole at the end or not at all.
-    form : {"standard", "short"}
-        Which pages the report has.
+    form : {"standard", "short", "none"}
+        Which pages the report has; with ``none`` there is no ``report.pdf``.
     threads, executor, checkpoint, until, progress
         As in `run`.
     keep_outcomes : bool
@@ -137,12 +136,17 @@ def run_to_folder(
         If the checkpoint belongs to another run, is in use, cannot be written, or lies in the folder.
     """
     _check_places(out, checkpoint)
-    check_memory(scenario)
+    check_memory(scenario, keep_outcomes=keep_outcomes)
     with output_folder(Path(out)) as folder:
         clock = _Clock()
         scenario, outcomes, attributes = _simulated(scenario, threads, executor, checkpoint, until, progress)
         clock.lap("simulation")
         clock.split("simulation", "compilation", outcomes.compile_seconds)
+        from stresslab.results import saving
+        from stresslab.results.dataset import assemble
+        from stresslab.results.limits import with_limits
+        from stresslab.results.tables import write_tables
+
         results = assemble(scenario, outcomes).assign_attrs(attributes)
         if limits is not None:
             results = with_limits(results, limits)
@@ -154,11 +158,12 @@ def run_to_folder(
             saving.save(replays, folder / "replay.nc")
         clock.lap("evaluation")
 
-        # Charts and typesetting are imported here: what comes before does not need them.
-        from stresslab.report import typeset
+        if form != "none":
+            # Charts and typesetting are imported here: what comes before does not need them.
+            from stresslab.report import typeset
 
-        typeset(results, folder / "report.pdf", form=form, replays=replays)
-        clock.lap("report")
+            typeset(results, folder / "report.pdf", form=form, replays=replays)
+            clock.lap("report")
         write_manifest(
             folder, _manifest(scenario, outcomes, results, form, clock.seconds, run_identity([scenario], form, limits))
         )
@@ -232,6 +237,9 @@ def run_models_to_folder(
             done += scenario.paths
             for phase, each in taken.items():
                 seconds[phase] = seconds.get(phase, 0.0) + each
+        from stresslab.results import saving
+        from stresslab.results.models import across_models, headline_table
+
         joined = across_models(results)
         saving.save(joined, folder / "models.nc")
         headline_table(joined).to_csv(folder / "models.csv", index=False, lineterminator="\n")
@@ -239,13 +247,15 @@ def run_models_to_folder(
         if replays is not None:
             saving.save(replays, folder / "replay.nc")
 
-        from stresslab.report import typeset
         from stresslab.report.charts.models import figure_models
         from stresslab.report.style import svg
 
         (folder / "models.svg").write_text(svg(figure_models(joined)), encoding="utf-8")
-        first = next(iter(results.values()))
-        typeset(first, folder / "report.pdf", form=form, models=joined, replays=replays)
+        if form != "none":
+            from stresslab.report import typeset
+
+            first = next(iter(results.values()))
+            typeset(first, folder / "report.pdf", form=form, models=joined, replays=replays)
         hashes = {name: each.attrs["scenario_hash"] for name, each in results.items()}
         write_manifest(
             folder,
@@ -277,6 +287,9 @@ def _simulated(
         logger.info("look %d: %d paths, %.2f %%", looks, outcomes.failed.size, 100 * until.achieved(outcomes))
         return until.reached(outcomes)
 
+    # What the evaluation needs takes a second to import, and the compiler leaves Python alone meanwhile.
+    ahead = threading.Thread(target=import_module, args=("xarray",), daemon=True)
+    ahead.start()
     outcomes = simulate(
         scenario,
         threads=threads,
@@ -285,6 +298,7 @@ def _simulated(
         enough=None if until is None else enough,
         progress=progress,
     )
+    ahead.join()
     if until is None:
         return scenario, outcomes, {}
     achieved, reached = until.achieved(outcomes), until.reached(outcomes)

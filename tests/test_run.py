@@ -157,6 +157,26 @@ def test_second_run_is_the_same_bytes_and_replaces_the_first(ran, scenario_file,
     assert [entry.name for entry in tmp_path.iterdir()] == ["out"]
 
 
+def test_without_a_report_the_rest_is_the_same(ran, scenario_file, tmp_path, capsys, monkeypatch):
+    def typeset(*_, **__):
+        raise AssertionError("no report was asked for")
+
+    out = tmp_path / "out"
+    with monkeypatch.context() as patched:
+        patched.setattr("stresslab.report.typeset", typeset)
+        assert cli.main(["run", str(scenario_file), "--out", str(out), "--form", "none"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == f"written to {out}: results.nc, tables, manifest.json"
+    files, others = contents(out), contents(ran[1])
+    assert set(files) == set(others) - {"report.pdf", "outcomes.nc"}
+    assert {name for name, content in files.items() if content != others[name]} == {"manifest.json"}
+    manifest = json.loads(files["manifest.json"])
+    assert manifest["form"] == "none"
+    assert set(manifest["seconds"]) == {"simulation", "compilation", "evaluation"}
+    # The report follows later, and is the one that the run would have left.
+    assert cli.main(["report", str(out), "--out", str(tmp_path / "later.pdf")]) == 0
+    assert (tmp_path / "later.pdf").read_bytes() == others["report.pdf"]
+
+
 def test_dry_run_tells_the_cost_and_writes_nothing(scenario_file, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     before = sorted(scenario_file.parent.iterdir())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from statistics import NormalDist
 
 import numpy as np
@@ -17,6 +18,7 @@ from stresslab.margin.explanation import explain
 from stresslab.scenario.parameter_draws import drawn_markets
 from stresslab.simulation import executors, preparation
 from stresslab.simulation.compilation import compiled
+from stresslab.simulation.run import simulate
 from stresslab.uncertainty import parameter_uncertainty
 from tests.scenario.files import CALIBRATED, CALIBRATION, SCENARIO, edited, write
 
@@ -126,10 +128,19 @@ def gbm(tmp_path_factory):
     return stated, results, len(programs)
 
 
-def test_no_draw_compiles_a_program_of_its_own(gbm):
+def test_no_draw_compiles_a_program_of_its_own(gbm, monkeypatch):
     assert gbm[2] == 1
-    # The control: without the executor's memory each simulation asks for one.
-    assert executors.ThreadExecutor().programs is None
+    # The control: with an executor's memory of its own each simulation asks for one.
+    asked: list[object] = []
+
+    def counted(lower):
+        asked.append(lower)
+        return compiled(lower)
+
+    monkeypatch.setattr(preparation, "compiled", counted)
+    for _ in range(2):
+        simulate(replace(gbm[0], paths=10), executor=executors.ThreadExecutor(1, programs={}))
+    assert len(asked) == 2
 
 
 def test_each_draw_has_the_probability_of_its_own_volatility(gbm):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,10 +22,10 @@ if TYPE_CHECKING:
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="N", help="Seed instead of the scenario's.")
 @click.option(
     "--form",
-    type=click.Choice(["short", "standard"]),
+    type=click.Choice(["none", "short", "standard"]),
     default="standard",
     show_default=True,
-    help="Which pages the report has.",
+    help="Which pages the report has; none: no report.pdf.",
 )
 @click.option(
     "--threads", type=click.IntRange(1, 1024), metavar="N", help="Threads or local workers; by default one a core."
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
 @click.option("--replays", is_flag=True, help="Also take the book through the named crashes; a page of the report.")
 @click.option("--limits", metavar="FILE", help="Hold the results against these limits; lights on page 1 of the report.")
 @click.option("--fail-on-breach", is_flag=True, help="End with status 3 if a limit is breached.")
-@click.option("--dry-run", is_flag=True, help="Print steps, memory and time to expect, and stop.")
+@click.option("--dry-run", is_flag=True, help="Print steps, memory, disk and time to expect, and stop.")
 def command(
     scenario: str,
     out: str | None,
@@ -76,7 +77,6 @@ def command(
     from stresslab.commands.progress import progress_of_paths
     from stresslab.measures.evaluate import NoValidPathError
     from stresslab.measures.precision import PrecisionError, read_precision
-    from stresslab.results.limits import BREACH, WARNING, is_breached
     from stresslab.results.output_folder import OutputFolderError
     from stresslab.scenario.limits import read_limits
     from stresslab.scenario.model_choice import read_scenarios
@@ -99,7 +99,7 @@ def command(
         for each in questions:
             if len(questions) > 1:
                 click.echo(each.market.model)
-            _print_estimate(each, threads)
+            _print_estimate(each, threads, keep_outcomes)
         return 0
     try:
         chosen = executor_named(executor, threads)
@@ -112,8 +112,10 @@ def command(
         with interruptible() as undisturbed:
             with undisturbed():
                 import stresslab.simulation.block  # noqa: F401
-                from stresslab.replaying import replay
                 from stresslab.running import run_models_to_folder, run_to_folder
+
+                if replays:
+                    from stresslab.replaying import replay
             replayed = replay(question) if replays else None
             with progress_of_paths(question.paths * len(questions)) as progress:
                 options: dict[str, Any] = {
@@ -155,24 +157,30 @@ def command(
         _print_endings(results, precision, [each.market.model for each in questions])
         click.echo(f"paths of {question.steps:,} steps: {taken}")
     several = len(questions) > 1
-    files = ["report.pdf", *(["models.nc", "models.csv", "models.svg"] if several else ["results.nc", "tables"])]
+    files = [] if form == "none" else ["report.pdf"]
+    files += ["models.nc", "models.csv", "models.svg"] if several else ["results.nc", "tables"]
     files += ["replay.nc", "manifest.json"] if replays else ["manifest.json"]
     files += ["and a folder for each model"] if several else []
     click.echo(f"written to {out}: {', '.join(files)}")
-    if held is not None:
-        states = results["limit_state"].values.ravel().tolist()
-        told = [f"{states.count(state)} {word}" for state, word in ((BREACH, "breached"), (WARNING, "at a warning"))]
-        click.echo(f"limits: of {len(states)}, {', '.join(told)}")
+    if held is None:
+        return 0
+    from stresslab.results.limits import BREACH, WARNING, is_breached
+
+    states = results["limit_state"].values.ravel().tolist()
+    told = [f"{states.count(state)} {word}" for state, word in ((BREACH, "breached"), (WARNING, "at a warning"))]
+    click.echo(f"limits: of {len(states)}, {', '.join(told)}")
     return 3 if fail_on_breach and is_breached(results) else 0
 
 
-def _print_estimate(question: Scenario, threads: int | None) -> None:
+def _print_estimate(question: Scenario, threads: int | None, keep_outcomes: bool) -> None:
     from stresslab.simulation.estimate import estimate
 
-    cost = estimate(question, threads=threads)
+    cost = estimate(question, threads=threads, keep_outcomes=keep_outcomes)
     click.echo(f"steps      {cost.steps:,} of {question.step * 24:g} h for each of {question.paths:,} paths")
     click.echo(f"blocks     {cost.blocks:,}")
     click.echo(f"memory     about {cost.memory_bytes / 1e9:.1f} GB at the peak")
+    if cost.disk_bytes:
+        click.echo(f"disk       {cost.disk_bytes / 1e9:.1f} GB for temporary files, in {tempfile.gettempdir()}")
     click.echo(
         f"time       about {cost.simulation_seconds:.0f} s, and {cost.compile_seconds:.0f} s to compile, measured here"
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +28,8 @@ class AccountPaths:
     ----------
     first_step, last_step : numpy.ndarray
         Step of the first liquidation of a pool and of the last one, [path]; steps + 1 if none, or not all, were.
-    position_step : numpy.ndarray
-        Step in which the pool that holds the position was liquidated, [position, path]; steps + 1 if never.
+    position_step : sequence of numpy.ndarray
+        For each position the step in which the pool that holds it was liquidated, [path]; steps + 1 if never.
     loss : numpy.ndarray
         Account value today less at the horizon, [path], float64, positive = loss.
     steps : int
@@ -37,7 +38,7 @@ class AccountPaths:
 
     first_step: NDArray[np.int32]
     last_step: NDArray[np.int32]
-    position_step: NDArray[np.int32]
+    position_step: Sequence[NDArray[np.int32]]
     loss: NDArray[np.float64]
     steps: int
 
@@ -46,15 +47,35 @@ class AccountPaths:
         """Whether any pool was liquidated, [path]."""
         return self.first_step <= self.steps
 
-    @property
-    def position_liquidated(self) -> NDArray[np.bool_]:
-        """Whether the pool that holds the position was liquidated, [position, path]."""
-        return self.position_step <= self.steps
+    def positions_liquidated(self, within: int | None = None) -> Iterator[NDArray[np.bool_]]:
+        """For each position whether the pool that holds it was liquidated within so many steps, or at all, [path]."""
+        return (step <= (self.steps if within is None else within) for step in self.position_step)
 
     @property
     def wiped(self) -> NDArray[np.bool_]:
         """Whether every pool was liquidated, [path]."""
         return self.last_step <= self.steps
+
+
+class _Columns(Sequence[NDArray[np.int32]]):
+    """Liquidation steps of some stakes, read one by one: all of them together would be the most of a run's memory."""
+
+    def __init__(self, outcomes: Outcomes, stakes: Sequence[int], valid: NDArray[np.bool_]) -> None:
+        self._outcomes, self._stakes, self._valid = outcomes, stakes, valid
+
+    def __len__(self) -> int:
+        return len(self._stakes)
+
+    @overload
+    def __getitem__(self, place: int) -> NDArray[np.int32]: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> _Columns: ...
+
+    def __getitem__(self, place: int | slice) -> NDArray[np.int32] | _Columns:
+        if isinstance(place, slice):
+            return _Columns(self._outcomes, self._stakes[place], self._valid)
+        return self._outcomes.column(self._outcomes.liquidation_step, self._stakes[place], self._valid)
 
 
 def account_paths(
@@ -73,15 +94,22 @@ def account_paths(
     valid : numpy.ndarray
         False where a path failed and is left out, [path].
     """
-    rows = list(stakes)
-    steps = outcomes.liquidation_step[rows][:, valid]
-    stake_of_position = {position: row for row, pool in enumerate(configuration.pools) for position in pool.positions}
-    order = [stake_of_position[position] for position in sorted(stake_of_position)]
+    steps = outcomes.liquidation_step
+    first = outcomes.column(steps, stakes[0], valid)
+    last, profit = first.copy(), np.zeros(first.size)
+    for stake in stakes:
+        step = outcomes.column(steps, stake, valid)
+        np.minimum(first, step, out=first)
+        np.maximum(last, step, out=last)
+        profit += outcomes.column(outcomes.profit, stake, valid)
+    stake_of_position = {
+        position: stake for stake, pool in zip(stakes, configuration.pools, strict=True) for position in pool.positions
+    }
     return AccountPaths(
-        first_step=steps.min(axis=0),
-        last_step=steps.max(axis=0),
-        position_step=steps[order],
-        loss=-outcomes.profit[rows][:, valid].sum(axis=0, dtype=np.float64),
+        first_step=first,
+        last_step=last,
+        position_step=_Columns(outcomes, [stake_of_position[each] for each in sorted(stake_of_position)], valid),
+        loss=np.negative(profit, out=profit),
         steps=outcomes.steps,
     )
 
@@ -121,8 +149,9 @@ def differences(first: AccountPaths, second: AccountPaths, levels: Sequence[floa
         By the name of the measure: estimate, lower and upper bound, [3], or [3, position] or [3, level].
     """
     gain = mean_with_bounds(second.loss - first.loss)
-    legs = zip(first.position_liquidated, second.position_liquidated, strict=True)
-    tails = [_tail_difference(first.loss, second.loss, level) for level in levels]
+    legs = zip(first.positions_liquidated(), second.positions_liquidated(), strict=True)
+    ordered = np.sort(first.loss), np.sort(second.loss)
+    tails = [_tail_difference(first.loss, second.loss, ordered, level) for level in levels]
     return {
         "account_liquidation_probability": np.array(paired_difference(first.any_liquidated, second.any_liquidated)),
         "account_wiped_probability": np.array(paired_difference(first.wiped, second.wiped)),
@@ -173,8 +202,14 @@ def _quantile_difference_errors(
     return np.asarray(np.std(parts, axis=0, ddof=1) / np.sqrt(sections))
 
 
-def _tail_difference(first: NDArray[np.float64], second: NDArray[np.float64], level: float) -> tuple[Triple, Triple]:
-    one, two = tail(np.sort(first), level), tail(np.sort(second), level)
+def _tail_difference(
+    first: NDArray[np.float64],
+    second: NDArray[np.float64],
+    ordered: tuple[NDArray[np.float64], NDArray[np.float64]],
+    level: float,
+) -> tuple[Triple, Triple]:
+    """Differences of value at risk and of expected shortfall; the losses come path by path, and rising."""
+    one, two = (tail(each, level) for each in ordered)
     value_at_risk = one.value_at_risk - two.value_at_risk
     var_lower, var_upper = mean_bounds(value_at_risk, _quantile_difference_errors(first, second, [level])[0])
     # The error of a shortfall is that of the mean excess over the value at risk, here of the paired excesses.

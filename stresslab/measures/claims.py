@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Literal
 
 import numpy as np
@@ -89,10 +90,14 @@ def claims(
     ]
     names = [configuration.name for configuration in configurations]
     isolated, cross = names.index("all_isolated"), names.index("all_cross")
-    losses = -outcomes.profit[list(outcomes.configuration_stakes[isolated])][:, valid].astype(np.float64)
+    stakes_alone = outcomes.configuration_stakes[isolated]
+
+    def losses() -> Iterator[NDArray[np.float64]]:
+        return (-outcomes.column(outcomes.profit, stake, valid).astype(np.float64) for stake in stakes_alone)
+
     within = rounding(configurations[isolated], accounts[isolated])
-    found = [_capped(losses, np.maximum(equity[isolated], 0.0), within)]
-    if len(losses) > 1:
+    found = [_capped(losses(), np.maximum(equity[isolated], 0.0), within)]
+    if len(stakes_alone) > 1:
         found += [
             _lower_tail(accounts[isolated], accounts[cross], within),
             _taken_along(accounts[isolated], accounts[cross]),
@@ -134,8 +139,8 @@ def _never(statement: str, configuration: str, measure: str, exception: NDArray[
     )
 
 
-def _capped(losses: NDArray[np.float64], posted: NDArray[np.float64], within: float) -> Claim:
-    beyond = np.asarray((losses > posted[:, None] + within).any(axis=0))
+def _capped(losses: Iterator[NDArray[np.float64]], posted: NDArray[np.float64], within: float) -> Claim:
+    beyond = reduce(np.logical_or, (loss > held + within for loss, held in zip(losses, posted, strict=True)))
     return _never(
         "isolation caps the loss of each position at what stands behind it",
         "all_isolated",
@@ -191,7 +196,10 @@ def _taken_along(isolated: AccountPaths, cross: AccountPaths) -> Claim:
 
 
 def _dragged_down(isolated: AccountPaths, cross: AccountPaths) -> Claim:
-    more = cross.position_liquidated.sum(axis=0, dtype=np.float64) - isolated.position_liquidated.sum(axis=0)
+    more = np.zeros(cross.loss.size)
+    for crossed, alone in zip(cross.positions_liquidated(), isolated.positions_liquidated(), strict=True):
+        more += crossed
+        more -= alone
     size = mean_with_bounds(more) if more.any() else _MISSING
     return Claim(
         "cross margin drags more positions down than fall alone",
@@ -205,14 +213,15 @@ def _dragged_down(isolated: AccountPaths, cross: AccountPaths) -> Claim:
     )
 
 
-def _diversified(losses: NDArray[np.float64], within: float) -> Claim:
+def _diversified(losses: Callable[[], Iterator[NDArray[np.float64]]], within: float) -> Claim:
     """Shortfalls of the pools alone, summed, less that of their sum; the errors are paired path by path."""
-    total = losses.sum(axis=0)
-    alone, together = [tail(np.sort(each), LEVEL) for each in losses], tail(np.sort(total), LEVEL)
+    total = reduce(np.add, losses())
+    alone, together = [tail(np.sort(each), LEVEL) for each in losses()], tail(np.sort(total), LEVEL)
     limit = sum(each.expected_shortfall for each in alone)
-    excess = sum(
-        np.maximum(each - found.value_at_risk, 0.0) for each, found in zip(losses, alone, strict=True)
-    ) - np.maximum(total - together.value_at_risk, 0.0)
+    excess = np.zeros(total.size)
+    for each, found in zip(losses(), alone, strict=True):
+        excess += np.maximum(each - found.value_at_risk, 0.0)
+    excess -= np.maximum(total - together.value_at_risk, 0.0)
     error = float(np.std(excess, ddof=1)) / np.sqrt(total.size) / (1 - LEVEL) if total.size > 1 else np.nan
     estimate = limit - together.expected_shortfall
     lower, upper = mean_bounds(estimate, error)

@@ -19,7 +19,7 @@ from stresslab.measures.account import (
 )
 from stresslab.measures.alerts import alerts_of_pool
 from stresslab.measures.intervals import curve_band, paired_difference, quantile_ranks
-from stresslab.measures.named import BOUNDS, Arrays, place, probability, quantiles, triple
+from stresslab.measures.named import BOUNDS, Arrays, place, probabilities, probability, quantiles, triple
 from stresslab.measures.policies import policy_arrays, rounding, without_rounding
 from stresslab.measures.recorded import alert_levels, cash_by_configuration
 from stresslab.measures.tails import tail
@@ -149,12 +149,10 @@ def _place_differences(
     for name, value in _account_differences(isolated, cross, axes).items():
         for part, suffix in zip(value, BOUNDS, strict=True):
             arrays[f"{name}_isolated_less_cross{suffix}"] = np.asarray(part)
-    apart = {
-        "dragged_down_probability": cross.position_liquidated & ~isolated.position_liquidated,
-        "spared_probability": isolated.position_liquidated & ~cross.position_liquidated,
-    }
-    for name, hit in apart.items():
-        arrays |= {key: np.asarray(part, np.float64) for key, part in probability(name, hit).items()}
+    for name, one, other in (("dragged_down", cross, isolated), ("spared", isolated, cross)):
+        legs = zip(one.positions_liquidated(), other.positions_liquidated(), strict=True)
+        found = probabilities(f"{name}_probability", (hit & ~spared for hit, spared in legs), one.loss.size)
+        arrays |= {key: np.asarray(part, np.float64) for key, part in found.items()}
 
 
 def _account_differences(first: AccountPaths, second: AccountPaths, axes: Axes) -> Arrays:
@@ -175,7 +173,10 @@ def _place_pool_differences(
         {pool.name: stake for pool, stake in zip(configuration.pools, stakes, strict=True)}
         for configuration, stakes in zip(configurations, outcomes.configuration_stakes, strict=True)
     ]
-    liquidated = (outcomes.liquidation_step <= outcomes.steps)[:, valid]
+
+    def liquidated(stake: int) -> NDArray[np.bool_]:
+        return outcomes.column(outcomes.liquidation_step, stake, valid) <= outcomes.steps
+
     shape = (len(configurations), len(axes.pools))
     for suffix in BOUNDS:
         arrays[f"liquidation_probability_difference{suffix}"] = np.full(shape, np.nan)
@@ -184,7 +185,7 @@ def _place_pool_differences(
             if pool not in stakes or pool not in stake_of[0]:
                 continue
             one, two = stakes[pool], stake_of[0][pool]
-            value = (0.0, 0.0, 0.0) if one == two else paired_difference(liquidated[one], liquidated[two])
+            value = (0.0, 0.0, 0.0) if one == two else paired_difference(liquidated(one), liquidated(two))
             for part, suffix in zip(value, BOUNDS, strict=True):
                 arrays[f"liquidation_probability_difference{suffix}"][row, column] = part
 
@@ -197,18 +198,30 @@ def _place_closed(
     valid: NDArray[np.bool_],
 ) -> None:
     """How likely pools are closed, where some were reduced first."""
-    if np.array_equal(outcomes.closed_step, outcomes.liquidation_step):
+    if _closed_whole(outcomes):
         return
-    closed = (outcomes.closed_step <= outcomes.steps)[:, valid]
     for row, (configuration, stakes) in enumerate(zip(configurations, outcomes.configuration_stakes, strict=True)):
+        any_closed = np.zeros(np.count_nonzero(valid), np.bool_)
         for pool, stake in zip(configuration.pools, stakes, strict=True):
-            for name, value in probability("closed_probability", closed[stake]).items():
+            closed = outcomes.column(outcomes.closed_step, stake, valid) <= outcomes.steps
+            any_closed |= closed
+            for name, value in probability("closed_probability", closed).items():
                 at = row, axes.pools.index(pool.name)
                 place(arrays, name, (len(configurations), len(axes.pools)), at, value)
-        for name, value in probability(
-            "account_closed_probability", np.asarray(closed[list(stakes)].any(axis=0))
-        ).items():
+        for name, value in probability("account_closed_probability", any_closed).items():
             place(arrays, name, (len(configurations),), (row,), value)
+
+
+def _closed_whole(outcomes: Outcomes) -> bool:
+    """Whether every liquidation closed its pool at once."""
+    first, last = outcomes.liquidation_step, outcomes.closed_step
+    if np.may_share_memory(first, last):
+        return True
+    for one, other in zip(first, last, strict=True):
+        if not np.array_equal(one, other):
+            return False
+        outcomes.scratch.release()
+    return True
 
 
 def _place_alerts(
@@ -224,8 +237,10 @@ def _place_alerts(
         row = outcomes.accounts[account]
         levels = [axes.alert_levels.index(level) for level in alert_levels(configurations[row])]
         for place_of_pool, pool in enumerate(configurations[row].pools):
-            liquidated = outcomes.liquidation_step[outcomes.configuration_stakes[row][place_of_pool]][valid]
+            stake = outcomes.configuration_stakes[row][place_of_pool]
+            liquidated = outcomes.column(outcomes.liquidation_step, stake, valid)
             seen = alert_step[:, place_of_pool][:, valid]
+            outcomes.scratch.release()
             found = alerts_of_pool(seen, liquidated, outcomes.steps, outcomes.step, axes.quantiles)
             for name, value in found.items():
                 for level, part in zip(levels, np.asarray(value, np.float64), strict=True):
@@ -241,7 +256,7 @@ def _survival(name: str, liquidation_step: NDArray[np.int32], steps: NDArray[np.
 
 def _pool(outcomes: Outcomes, stake: int, axes: Axes, valid: NDArray[np.bool_]) -> dict[str, object]:
     steps = outcomes.steps
-    liquidation_step = outcomes.liquidation_step[stake][valid]
+    liquidation_step = outcomes.column(outcomes.liquidation_step, stake, valid)
     liquidated = liquidation_step <= steps
     values = probability("liquidation_probability", liquidated)
     for day in axes.review_days:
@@ -249,16 +264,19 @@ def _pool(outcomes: Outcomes, stake: int, axes: Axes, valid: NDArray[np.bool_]) 
         values |= probability(f"liquidation_probability_{day}d", within)
     values |= _survival("survival", liquidation_step, np.round(axes.times / outcomes.step))
 
-    required = np.sort(outcomes.required_collateral[outcomes.stake_pools[stake]][valid])
+    required = outcomes.column(outcomes.required_collateral, outcomes.stake_pools[stake], valid)
+    required.sort()
     values |= quantiles("required_collateral", required, axes.quantiles)
     values["required_collateral_profile"] = _profile(required, axes.profile)
+    del required
     values["liquidation_time"] = _times(liquidation_step, axes.quantiles, outcomes)
     values["margin_ratio"] = _margin_ratios(outcomes, stake, axes)
 
-    lost = np.where(liquidated, -outcomes.profit[stake][valid].astype(np.float64), 0.0)
-    draw = outcomes.insurance_draw[stake][valid].astype(np.float64)
-    for name, sample in (("expected_liquidation_loss", lost), ("expected_insurance_draw", draw)):
-        values |= triple(name, mean_with_bounds(sample))
+    draw = outcomes.column(outcomes.insurance_draw, stake, valid).astype(np.float64)
+    values |= triple("expected_insurance_draw", mean_with_bounds(draw))
+    del draw
+    lost = np.where(liquidated, -outcomes.column(outcomes.profit, stake, valid), np.float32(0.0)).astype(np.float64)
+    values |= triple("expected_liquidation_loss", mean_with_bounds(lost))
     given = mean_with_bounds(lost[liquidated]) if liquidated.any() else (np.nan, np.nan, np.nan)
     values |= triple("loss_given_liquidation", given)
     return values
@@ -307,9 +325,12 @@ def _ledger(outcomes: Outcomes, configuration: int, valid: NDArray[np.bool_], ax
     lines = np.full((outcomes.ledger.shape[1], 3), np.nan)
     moved = np.full(np.count_nonzero(valid), np.nan)
     if configuration in outcomes.accounts:
-        ledger = outcomes.ledger[outcomes.accounts.index(configuration)][:, valid]
-        lines[:] = [mean_with_bounds(line.astype(np.float64)) for line in ledger]
-        moved[:] = np.sort(ledger[LINES.index("transfers")])
+        account = outcomes.accounts.index(configuration)
+        for place_of_line, line in enumerate(LINES):
+            amounts = outcomes.column(outcomes.ledger, (account, place_of_line), valid).astype(np.float64)
+            lines[place_of_line] = mean_with_bounds(amounts)
+            if line == "transfers":
+                moved[:] = np.sort(amounts)
     means = dict(zip(("expected_ledger", "expected_ledger_lower", "expected_ledger_upper"), lines.T, strict=True))
     return means | quantiles("transfers_quantile", moved, axes.quantiles)
 
@@ -317,12 +338,13 @@ def _ledger(outcomes: Outcomes, configuration: int, valid: NDArray[np.bool_], ax
 def _account(paths: AccountPaths, step: float, axes: Axes) -> dict[str, object]:
     values = probability("account_liquidation_probability", paths.any_liquidated)
     values |= probability("account_wiped_probability", paths.wiped)
-    values |= probability("position_liquidation_probability", paths.position_liquidated)
+    name, count = "position_liquidation_probability", paths.loss.size
+    values |= probabilities(name, paths.positions_liquidated(), count)
     for day in axes.review_days:
         steps = round(day / step)
         values |= probability(f"account_liquidation_probability_{day}d", paths.first_step <= steps)
         values |= probability(f"account_wiped_probability_{day}d", paths.last_step <= steps)
-        values |= probability(f"position_liquidation_probability_{day}d", paths.position_step <= steps)
+        values |= probabilities(f"{name}_{day}d", paths.positions_liquidated(steps), count)
     values |= _survival("account_survival", paths.first_step, np.round(axes.times / step))
     values |= triple("expected_loss", mean_with_bounds(np.maximum(paths.loss, 0.0)))
     values |= triple("expected_pnl", mean_with_bounds(-paths.loss))

@@ -8,7 +8,6 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import bdtr
 
 CONFIDENCE = 0.95
 _Z = 1.959963984540054  # standard normal quantile of 0.975
@@ -107,6 +106,9 @@ def quantile_ranks(probability: float, paths: int) -> tuple[int, int, int]:
 
 def _binomial_quantile(share: float, trials: int, probability: float) -> int:
     """Smallest k with P(Binomial(trials, probability) <= k) >= share."""
+    # Imported here: most of what counts paths needs no quantile.
+    from scipy.special import bdtr
+
     deviation = math.sqrt(trials * probability * (1 - probability))
     low = max(math.floor(trials * probability - 10 * deviation - 10), 0)
     counts = np.arange(low, min(math.ceil(trials * probability + 10 * deviation + 10), trials) + 1)

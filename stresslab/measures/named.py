@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from stresslab.measures.intervals import quantile_ranks, wilson
 
@@ -28,8 +28,17 @@ def triple(name: str, estimate: Sequence[object] | NDArray[np.float64]) -> dict[
 
 def probability(name: str, hit: NDArray[np.bool_]) -> dict[str, object]:
     """Share of paths that were hit, with its Wilson interval; ``hit`` is [..., path]."""
-    hits = np.count_nonzero(hit, axis=-1)
-    return triple(name, (hits / hit.shape[-1], *wilson(hits, hit.shape[-1])))
+    return share(name, np.count_nonzero(hit, axis=-1), hit.shape[-1])
+
+
+def probabilities(name: str, hit: Iterable[NDArray[np.bool_]], paths: int) -> dict[str, object]:
+    """Shares of paths that were hit, with their Wilson intervals; each of ``hit`` is [path], and looked at alone."""
+    return share(name, np.array([np.count_nonzero(each) for each in hit]), paths)
+
+
+def share(name: str, hits: ArrayLike, paths: int) -> dict[str, object]:
+    """Share of so many hits among the paths, with its Wilson interval."""
+    return triple(name, (np.asarray(hits) / paths, *wilson(hits, paths)))
 
 
 def quantiles(name: str, ordered: NDArray[np.floating], probabilities: Sequence[float]) -> dict[str, object]:

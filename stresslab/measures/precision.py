@@ -62,10 +62,11 @@ class Precision:
     def _counts(self, outcomes: Outcomes) -> tuple[int, int]:
         stakes = outcomes.configuration_stakes[self.configuration]
         rows = list(stakes) if self.pool is None else [stakes[self.pool]]
-        hit = np.zeros(outcomes.failed.size, np.bool_)
+        valid = ~outcomes.failed
+        hit = np.zeros(np.count_nonzero(valid), np.bool_)
         for row in rows:
-            hit |= outcomes.liquidation_step[row] <= outcomes.steps
-        return int(np.count_nonzero(hit & ~outcomes.failed)), int(np.count_nonzero(~outcomes.failed))
+            hit |= outcomes.column(outcomes.liquidation_step, row, valid) <= outcomes.steps
+        return int(np.count_nonzero(hit)), hit.size
 
 
 def relative_half_width(hits: int, paths: int) -> float:

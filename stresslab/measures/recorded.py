@@ -26,5 +26,5 @@ def cash_by_configuration(outcomes: Outcomes, valid: NDArray[np.bool_]) -> list[
     """
     used: list[NDArray[np.floating] | None] = [None] * len(outcomes.configuration_stakes)
     for account, row in enumerate(outcomes.accounts):
-        used[row] = outcomes.cash_used[account][valid]
+        used[row] = outcomes.column(outcomes.cash_used, account, valid)
     return used

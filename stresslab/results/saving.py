@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import threading
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
+from xarray.backends import H5NetCDFStore
 
 from stresslab.results.dataset import SCHEMA
 from stresslab.scenario.scenario import Scenario
@@ -33,7 +36,10 @@ def save(results: xr.Dataset, path: str | Path) -> None:
     target = Path(path)
     scratch = target.with_name(f".{target.name}.unfinished")
     try:
-        results.to_netcdf(str(scratch), engine=ENGINE, encoding=_encoding(results))
+        # Not `to_netcdf`: in search of a lock it starts Dask where that is installed, which takes a second.
+        store = H5NetCDFStore.open(str(scratch), mode="w", lock=threading.Lock())
+        with closing(store):
+            results.dump_to_store(store, encoding=_encoding(results))
         with scratch.open("rb") as written:
             os.fsync(written.fileno())
         scratch.replace(target)
@@ -134,6 +140,7 @@ def outcomes_dataset(scenario: Scenario, outcomes: Outcomes) -> xr.Dataset:
             arrays["profit"][at] = outcomes.profit[stake]
             arrays["insurance_draw"][at] = outcomes.insurance_draw[stake]
             arrays["required_collateral"][at] = outcomes.required_collateral[outcomes.stake_pools[stake]]
+            outcomes.scratch.release()
     currency = scenario.book.currency
     dims = ("configuration", "pool", "path")
     price = scenario.market.start_prices[:, None] * np.exp(outcomes.log_price.astype(np.float64))

@@ -52,6 +52,10 @@ class Executor(Protocol):
         """Begin with a simulation; what the session holds is given back at the end of the context."""
 
 
+# Of this process, so that a second run from Python with other figures begins at once.
+_PROGRAMS: Programs = {}
+
+
 @dataclass(frozen=True)
 class ThreadExecutor:
     """The threads of this process.
@@ -61,7 +65,8 @@ class ThreadExecutor:
     threads : int, optional
         Blocks in flight, at least 1; by default one a core.
     programs : Programs, optional
-        Programs compiled before, which simulations of the same layout share; theirs are added. By default none.
+        Programs compiled before, which simulations of the same layout share; theirs are added. By default those that
+        this process has compiled last.
 
     Raises
     ------
@@ -79,11 +84,12 @@ class ThreadExecutor:
     @contextmanager
     def session(self, simulation: Simulation) -> Iterator[Session]:
         """Begin with a simulation; it is compiled when the first block is asked for."""
-        yield _ThreadSession(simulation, self.threads or os.cpu_count() or 1, self.programs)
+        programs = _PROGRAMS if self.programs is None else self.programs
+        yield _ThreadSession(simulation, self.threads or os.cpu_count() or 1, programs)
 
 
 class _ThreadSession:
-    def __init__(self, simulation: Simulation, threads: int, programs: Programs | None) -> None:
+    def __init__(self, simulation: Simulation, threads: int, programs: Programs) -> None:
         self._programs = programs
         self._simulation = simulation
         self._threads = threads

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import fields, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stresslab.margin.account_problem import AccountProblem
 from stresslab.margin.ledger_lines import LINES
@@ -13,10 +12,13 @@ from stresslab.margin.policies import alerts
 from stresslab.margin.problem import Problem
 from stresslab.simulation.outcomes import Outcomes
 from stresslab.simulation.preparation import Simulation
+from stresslab.simulation.scratch import IN_MEMORY, Scratch
 from stresslab.simulation.stretch import Arrays, Stretch
 
 # These stand for the whole run; every other array of the outcomes ends with the axis of the paths.
 _OF_THE_RUN = ("snapshots", "ratio_edges", "ratio_counts")
+# Paths after which memory is let go; a path takes some hundreds of bytes.
+_BETWEEN_RELEASES = 1 << 18
 
 
 def fold(outcomes: Outcomes, stretch: Stretch) -> None:
@@ -26,6 +28,8 @@ def fold(outcomes: Outcomes, stretch: Stretch) -> None:
         whole = getattr(outcomes, field)
         (whole[int(account)] if account else whole)[..., stretch.first : stretch.stop] = values
     outcomes.ratio_counts[...] += stretch.ratio_counts
+    if stretch.first // _BETWEEN_RELEASES != stretch.stop // _BETWEEN_RELEASES:
+        outcomes.scratch.release()
 
 
 def empty_outcomes(simulation: Simulation, paths: int) -> Outcomes:
@@ -37,13 +41,24 @@ def empty_outcomes(simulation: Simulation, paths: int) -> Outcomes:
         What is simulated.
     paths : int
         Number of paths, at least 0.
+
+    Returns
+    -------
+    Outcomes
+        In memory, or in the temporary folder where they take more than `stresslab.simulation.scratch.IN_MEMORY`.
+
+    Raises
+    ------
+    MemoryError
+        If the temporary folder has no room for them.
     """
     from stresslab.simulation.block import RATIO_EDGES
 
     scenario, acting, accounts = simulation.scenario, simulation.acting, simulation.accounts
     configuration_stakes, stake_pools = _stakes(simulation.problem, accounts, acting)
     pools, stakes = max(stake_pools) + 1, len(stake_pools)
-    liquidation_step = np.empty((stakes, paths), np.int32)
+    scratch = Scratch(on_disk=bytes_a_path(simulation) * paths > IN_MEMORY)
+    liquidation_step = scratch.empty((stakes, paths), np.int32)
     return Outcomes(
         problem=simulation.problem,
         configuration_stakes=configuration_stakes,
@@ -52,23 +67,35 @@ def empty_outcomes(simulation: Simulation, paths: int) -> Outcomes:
         steps=scenario.steps,
         step=scenario.step,
         snapshots=simulation.snapshots,
-        required_collateral=np.empty((pools, paths), np.float32),
+        required_collateral=scratch.empty((pools, paths), np.float32),
         liquidation_step=liquidation_step,
-        profit=np.empty((stakes, paths), np.float32),
-        insurance_draw=np.empty((stakes, paths), np.float32),
+        profit=scratch.empty((stakes, paths), np.float32),
+        insurance_draw=scratch.empty((stakes, paths), np.float32),
         # Where the account engine takes nothing, the step that liquidates a pool closes it.
-        closed_step=liquidation_step if accounts is None else np.empty_like(liquidation_step),
-        ledger=np.empty((len(acting), len(LINES), paths), np.float32),
-        ledger_drift=np.empty((len(acting), paths), np.float32),
-        cash_used=np.empty((len(acting), paths), np.float32),
-        alert_step=_no_alerts(accounts, paths),
-        log_price=np.empty((len(scenario.market.assets), paths), np.float32),
+        closed_step=liquidation_step if accounts is None else scratch.empty((stakes, paths), np.int32),
+        ledger=scratch.empty((len(acting), len(LINES), paths), np.float32),
+        ledger_drift=scratch.empty((len(acting), paths), np.float32),
+        cash_used=scratch.empty((len(acting), paths), np.float32),
+        alert_step={place: scratch.empty((*shape, paths), np.int32) for place, shape in _alerts(accounts).items()},
+        log_price=scratch.empty((len(scenario.market.assets), paths), np.float32),
         failed=np.empty(paths, np.bool_),
         ratio_edges=RATIO_EDGES,
         ratio_counts=np.zeros((len(simulation.snapshots), stakes, len(RATIO_EDGES)), np.int64),
         block_width=simulation.block_width,
         compile_seconds=0.0,
+        scratch=scratch,
     )
+
+
+def bytes_a_path(simulation: Simulation) -> int:
+    """Bytes that the outcomes of a path take, wherever they stand."""
+    accounts, acting = simulation.accounts, simulation.acting
+    _, stake_pools = _stakes(simulation.problem, accounts, acting)
+    figures = max(stake_pools) + 1 + 3 * len(stake_pools) + len(simulation.scenario.market.assets)
+    if accounts is not None:
+        figures += len(stake_pools) + len(acting) * (len(LINES) + 2)
+    figures += sum(levels * pools for levels, pools in _alerts(accounts).values())
+    return 4 * figures + 1
 
 
 def first_paths(outcomes: Outcomes, paths: int) -> Outcomes:
@@ -106,12 +133,12 @@ def _stakes(
     return tuple(stakes), tuple(pools)
 
 
-def _no_alerts(accounts: AccountProblem | None, paths: int) -> dict[int, NDArray[np.int32]]:
-    """Room for the alerts of each account that has any."""
+def _alerts(accounts: AccountProblem | None) -> dict[int, tuple[int, int]]:
+    """Levels and pools of each account that has alerts."""
     if accounts is None:
         return {}
     return {
-        place: np.empty((policy.levels.shape[0], accounts.layout.sections[place].pool_count, paths), np.int32)
+        place: (policy.levels.shape[0], accounts.layout.sections[place].pool_count)
         for place, policies in enumerate(accounts.parameters.policies)
         for policy in policies
         if isinstance(policy, alerts.Acting)

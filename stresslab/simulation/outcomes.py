@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stresslab.margin.problem import Problem
+from stresslab.simulation.scratch import Scratch
+
+Figure = TypeVar("Figure", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,8 @@ class Outcomes:
         Paths a block; part of the run's identity.
     compile_seconds : float
         Time that the compilation took; no part of the identity.
+    scratch : Scratch
+        Where the arrays per path stand.
     """
 
     problem: Problem
@@ -89,3 +95,25 @@ class Outcomes:
     ratio_counts: NDArray[np.int64]
     block_width: int
     compile_seconds: float
+    scratch: Scratch = field(default_factory=lambda: Scratch(on_disk=False), repr=False, compare=False)
+
+    def column(self, figures: NDArray[Figure], row: int | tuple[int, ...], valid: NDArray[np.bool_]) -> NDArray[Figure]:
+        """One figure on the paths that count, so that no more than one need be in memory.
+
+        Parameters
+        ----------
+        figures : numpy.ndarray
+            An array of the outcomes, [..., path].
+        row : int or tuple of int
+            Its row.
+        valid : numpy.ndarray
+            False where a path is left out, [path].
+
+        Returns
+        -------
+        numpy.ndarray
+            A copy, [valid path].
+        """
+        values: NDArray[Figure] = figures[row][valid]
+        self.scratch.release()
+        return values

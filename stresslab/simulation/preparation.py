@@ -36,6 +36,8 @@ DAYS_PER_YEAR = 365.0
 
 Programs = dict[tuple[Hashable, ...], "Compiled"]
 """Compiled programs by what they depend on."""
+MOST_PROGRAMS = 32
+"""How many are kept in memory; the one that was compiled first goes first."""
 _SNAPSHOTS = 100
 
 
@@ -143,6 +145,8 @@ def block_program(simulation: Simulation, programs: Programs | None = None) -> t
     program = programs[key] if programs is not None and key in programs else compiled(lower)
     if programs is not None:
         programs[key] = program
+        while len(programs) > MOST_PROGRAMS:
+            programs.pop(next(iter(programs)))
     compile_seconds = time.perf_counter() - started
     logger.info("compiled in %.1f s", compile_seconds)
 

@@ -14,7 +14,7 @@ from stresslab.measures.account import AccountPaths, differences, mean_with_boun
 def account(loss: np.ndarray, first: np.ndarray | None = None, last: np.ndarray | None = None) -> AccountPaths:
     never = np.full(loss.size, 11, np.int32)
     first, last = (never if steps is None else np.asarray(steps, np.int32) for steps in (first, last))
-    return AccountPaths(first, last, last[None, :], np.asarray(loss, np.float64), steps=10)
+    return AccountPaths(first, last, [last], np.asarray(loss, np.float64), steps=10)
 
 
 def test_liquidated_at_the_last_step_but_not_after_it():

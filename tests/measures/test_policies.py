@@ -27,7 +27,7 @@ HEDGED = Configuration("hedged", POOLS, 0.0)
 
 def account(loss: object, liquidated: object) -> AccountPaths:
     step = np.where(np.asarray(liquidated, bool), 5, 11).astype(np.int32)
-    return AccountPaths(step, step, step[None, :], np.asarray(loss, np.float64), steps=10)
+    return AccountPaths(step, step, [step], np.asarray(loss, np.float64), steps=10)
 
 
 def test_loss_given_liquidation_by_hand():

@@ -127,14 +127,13 @@ def test_interrupted_save_leaves_what_was_there(few, tmp_path, monkeypatch, inte
     if former is not None:
         path.write_bytes(former)
     before = sorted(tmp_path.iterdir())
-    seen = []
+    seen: list[Path] = []
 
-    def stop_halfway(self, target, **options):
-        Path(target).write_bytes(b"half")
-        seen.append(Path(target))
+    def stop_halfway(self, store, **options):
+        seen.extend(entry for entry in tmp_path.iterdir() if entry not in before)
         raise interruption
 
-    monkeypatch.setattr(xr.Dataset, "to_netcdf", stop_halfway)
+    monkeypatch.setattr(xr.Dataset, "dump_to_store", stop_halfway)
     with pytest.raises(interruption):
         save(few, path)
     assert seen

@@ -36,17 +36,30 @@ def run(folder: Path) -> str:
     return done.stdout
 
 
+def flipped(content: bytes) -> bytes:
+    """The same with one bit turned in its middle."""
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+
+
 def test_programs_are_kept_and_broken_ones_dropped(tmp_path):
     # sin(1) * 2 * 64 = 107.7083
     assert abs(float(run(tmp_path).splitlines()[-1]) - 107.7083) < 1e-3
-    kept = list(tmp_path.rglob("*-cache"))
-    assert len(kept) >= 1
-    for file in kept:
-        file.write_bytes(b"not a program")
+    whole = {file: file.read_bytes() for file in tmp_path.rglob("*-cache")}
+    assert len(whole) >= 1
     told = run(tmp_path)
-    assert abs(float(told.splitlines()[-1]) - 107.7083) < 1e-3
-    assert "were dropped" in told
-    assert not any(file.exists() and file.read_bytes() == b"not a program" for file in kept)
+    assert "were dropped" not in told
+    damages = {"foreign": b"not a program", "empty": b"", "cut short": None, "one bit": None}
+    for kind, content in damages.items():
+        for file, bytes_ in whole.items():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            broken = {"cut short": bytes_[: len(bytes_) // 2], "one bit": flipped(bytes_)}.get(kind, content)
+            file.write_bytes(broken or b"")
+        told = run(tmp_path)
+        assert abs(float(told.splitlines()[-1]) - 107.7083) < 1e-3, kind
+        assert "were dropped" in told, kind
+        # What stands there now was written anew, or is gone.
+        assert not any(file.exists() and file.read_bytes() != bytes_ for file, bytes_ in whole.items()), kind
 
 
 def test_the_folder_follows_the_variable(monkeypatch, tmp_path):
