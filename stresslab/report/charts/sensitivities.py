@@ -10,7 +10,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from stresslab.report.charts.marks import compact_money, figure_of, percent_tick
 from stresslab.report.review import BOOKED, label
-from stresslab.report.style import INK, MUTED, new_figure, style
+from stresslab.report.style import INK, new_figure, style
 
 TITLES = {
     "account_liquidation_probability": "P(any liquidation)",
@@ -19,6 +19,7 @@ TITLES = {
     "expected_shortfall": "expected shortfall 97.5 %",
 }
 _HEIGHT = 0.34
+_SOLID = "#b4b4b4"
 
 
 def by_width(results: xr.Dataset, name: str, configuration: str = BOOKED, pool: str | None = None) -> list[str]:
@@ -78,7 +79,7 @@ def tornado(
                     change,
                     _HEIGHT,
                     left=stated,
-                    facecolor=MUTED if solid else "white",
+                    facecolor=_SOLID if solid else "white",
                     edgecolor=INK,
                     linewidth=0.6,
                     hatch=None if solid else "////",
@@ -95,7 +96,7 @@ def tornado(
         axes.grid(visible=True, axis="x")
         handles = [
             Patch(facecolor="white", edgecolor=INK, linewidth=0.6, hatch="////", label="moved down"),
-            Patch(facecolor=MUTED, edgecolor=INK, linewidth=0.6, label="moved up"),
+            Patch(facecolor=_SOLID, edgecolor=INK, linewidth=0.6, label="moved up"),
         ]
         axes.legend(handles=handles, loc="lower right", frameon=False)
         return figure_of(axes)
