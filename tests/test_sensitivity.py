@@ -9,6 +9,7 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 import xarray as xr
+from matplotlib.patches import Rectangle
 
 from stresslab import cli
 from stresslab.market.funding import FundingSpecification
@@ -185,7 +186,7 @@ def test_the_tornado_and_the_page_say_what_the_numbers_say(case_a):
     drawn = tornado(results)
     labels = [each.get_text().split("\n")[0] for each in drawn.axes[0].get_yticklabels()]
     assert labels == order
-    widths = [abs(each.get_width()) for each in drawn.axes[0].patches]
+    widths = [abs(each.get_width()) for each in drawn.axes[0].patches if isinstance(each, Rectangle)]
     change = results.account_liquidation_probability_change.sel(factor="price", configuration="as_booked")
     assert max(widths[:2]) == pytest.approx(float(abs(change).max()), rel=1e-9)
     assert finding(results).startswith("Price moves P(any pool liquidated) as booked most: +")

@@ -64,7 +64,7 @@ def tornado(
     money = name.startswith("expected")
     with style():
         if axes is None:
-            axes = new_figure(0.9 + 0.42 * len(factors)).add_subplot()
+            axes = new_figure(0.8 + 0.33 * len(factors)).add_subplot()
         for row, factor in enumerate(factors):
             for side, direction in ((-0.5, "down"), (0.5, "up")):
                 where = {"factor": factor, "direction": direction}
