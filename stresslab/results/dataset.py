@@ -16,6 +16,7 @@ from stresslab.measures.evaluate import Axes, axes_of, evaluate
 from stresslab.measures.named import Arrays, triple
 from stresslab.measures.policies import policy_base
 from stresslab.results.code import versions
+from stresslab.results.contributions import contribution_values
 from stresslab.results.policy_variables import OPTIONAL
 from stresslab.results.reverse_stress import breaking_values
 from stresslab.results.variable import Variable
@@ -48,6 +49,7 @@ def assemble(scenario: Scenario, outcomes: Outcomes) -> xr.Dataset:
         scenario.configurations, outcomes, quantiles=QUANTILES, profile=PROFILE, levels=LEVELS, review_days=REVIEW_DAYS
     )
     values: dict[str, Any] = {**evaluate(outcomes, scenario.configurations, axes), **_facts(scenario, axes)}
+    values |= contribution_values(scenario, outcomes, axes.pools, LEVELS)
     # Today's margin ratio is known exactly: at time 0 every quantile is the same.
     today = np.clip(values["margin_ratio_today"], 1.0, outcomes.ratio_edges[-1])
     values["margin_ratio"][:, :, 0, :] = today[:, :, None]

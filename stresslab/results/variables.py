@@ -6,6 +6,7 @@ table cannot be written to a result.
 
 from __future__ import annotations
 
+from stresslab.results.contributions import CONTRIBUTION_VARIABLES
 from stresslab.results.policy_variables import POLICY_VARIABLES
 from stresslab.results.reverse_stress import BREAKING_VARIABLES
 from stresslab.results.variable import (
@@ -291,7 +292,7 @@ def _facts() -> list[Variable]:
 
 
 VARIABLES: dict[str, Variable] = {
-    row.name: row for row in (*_estimates(), *_differences(), *POLICY_VARIABLES, *_facts())
+    row.name: row for row in (*_estimates(), *CONTRIBUTION_VARIABLES, *_differences(), *POLICY_VARIABLES, *_facts())
 }
 
 
