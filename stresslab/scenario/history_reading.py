@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stresslab.documents.durations import duration_text, minutes_of
 from stresslab.documents.faults import InputError
@@ -17,6 +19,19 @@ from stresslab.market.bar_rows import FEWEST_ROWS, BarRows
 
 if TYPE_CHECKING:
     from stresslab.calibration.history import History
+
+
+@dataclass(frozen=True)
+class DatedBarRows(BarRows):
+    """Rows of bars that know when they were; a market model has no use for that, a reader of its results has.
+
+    Parameters
+    ----------
+    times : numpy.ndarray
+        When each bar opened, UTC, [row].
+    """
+
+    times: NDArray[np.datetime64]
 
 
 def read_histories(
@@ -94,4 +109,5 @@ def _aligned(histories: Sequence[History], bar: float) -> BarRows:
         lows.append(np.minimum(np.log(low[1:] / close[:-1])[follows], np.minimum(move, 0.0)))
         highs.append(np.maximum(np.log(high[1:] / close[:-1])[follows], np.maximum(move, 0.0)))
     hashes = {history.asset: history.sha256 for history in histories}
-    return BarRows(np.column_stack(returns), np.column_stack(lows), np.column_stack(highs), bar, hashes)
+    rows, low_rows, high_rows = (np.column_stack(each) for each in (returns, lows, highs))
+    return DatedBarRows(rows, low_rows, high_rows, bar, hashes, common[1:][follows])
