@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from stresslab.scenario.model_choice import read_scenarios as read_scenarios
     from stresslab.scenario.reading import read_scenario as read_scenario
     from stresslab.scenario.validation import validate_files as validate_files
+    from stresslab.sensitivity import sensitivities as sensitivities
+    from stresslab.sensitivity import sensitivities_to_folder as sensitivities_to_folder
     from stresslab.simulation.checkpoint import CheckpointError as CheckpointError
     from stresslab.simulation.executors import ClusterError as ClusterError
     from stresslab.simulation.executors import executor_named as executor_named
@@ -97,6 +99,8 @@ _HOMES = MappingProxyType(
         "run_models_to_folder": "stresslab.running",
         "run_to_folder": "stresslab.running",
         "save": "stresslab.results.saving",
+        "sensitivities": "stresslab.sensitivity",
+        "sensitivities_to_folder": "stresslab.sensitivity",
         "shipped_crashes": "stresslab.market.crash_table",
         "shipped_packs": "stresslab.venues.reading",
         "standard_configurations": "stresslab.book.configurations",
@@ -143,6 +147,8 @@ __all__ = [
     "run_models_to_folder",
     "run_to_folder",
     "save",
+    "sensitivities",
+    "sensitivities_to_folder",
     "shipped_crashes",
     "shipped_packs",
     "standard_configurations",

@@ -34,6 +34,7 @@ COMMANDS = (
     "calibrate",
     "backtest",
     "uncertainty",
+    "sensitivities",
     "import-positions",
     "schema",
     "venues",

@@ -75,6 +75,7 @@ def allocation_dataset(study: Study) -> xr.Dataset:
             "other": list(study.sample.ids),
             "liquidations": list(range(1, len(study.sample.ids) + 1)),
             "cash_level": list(CASH_LEVELS),
+            "day": list(study.required_by_day),
             **coordinates,
         },
         attrs={
@@ -142,6 +143,15 @@ def _positions(study: Study, put: Any) -> None:
     for column, end in enumerate(("", "_lower", "_upper")):
         text = "top-up that suffices with the probability of the level, to the horizon, best split"
         put(f"cash_at_risk{end}", ("position", "cash_level"), cash[..., column], "money", text)
+    by_day = np.array(
+        [
+            [[cash_at_risk(each[p], float(split.collateral[p]), x) for x in CASH_LEVELS] for p in range(count)]
+            for each in study.required_by_day.values()
+        ]
+    )
+    for column, end in enumerate(("", "_lower", "_upper")):
+        text = "top-up that suffices until the day with the probability of the level, best split"
+        put(f"cash_at_risk_by_day{end}", ("day", "position", "cash_level"), by_day[..., column], "money", text)
     put("liquidation_probability", along, np.array(chances), "1", "probability of liquidation under the best split")
     for what, unit in (("probability", "per money"), ("loss", "1")):
         text = "change of " + {"probability": "P(liquidation)", "loss": "the expected liquidation loss"}[what]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -15,11 +15,12 @@ from stresslab.allocation.frontier import Frontier, frontier_of
 from stresslab.allocation.outcomes import Objective, Pools
 from stresslab.allocation.pooling import Pooling, search_pooling
 from stresslab.allocation.rules import RULES, rule_splits
-from stresslab.allocation.sampling import Sample, draw_sample
+from stresslab.allocation.sampling import Floats, Sample, draw_sample
 from stresslab.allocation.splitting import Split, best_split
 from stresslab.book.configuration import Configuration, Pool
 from stresslab.scenario.scenario import Scenario
 
+REVIEW_DAYS = (1, 7, 30, 90)
 BEST, CROSSED, BOOKED, MIXED = "best split", "all cross", "as booked", "best pools"
 
 
@@ -48,6 +49,9 @@ class Study:
         The search over pools, where it was asked for; its best is among the configurations.
     frontier : Frontier or None
         Budgets against what they buy, where it was asked for.
+    required_by_day : mapping of float to numpy.ndarray
+        By day, rising, the horizon last: what each position alone requires until then on the paths of the sample,
+        [position, path], money.
     """
 
     sample: Sample
@@ -60,6 +64,7 @@ class Study:
     fresh_seed: int
     pooling: Pooling | None = None
     frontier: Frontier | None = None
+    required_by_day: Mapping[float, Floats] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -167,4 +172,17 @@ def study(
         fresh_seed=seed,
         pooling=found,
         frontier=drawn,
+        required_by_day=_by_day(sample, threads),
     )
+
+
+def _by_day(sample: Sample, threads: int | None) -> dict[float, Floats]:
+    """What each position requires until every review day within the horizon at which a step ends, and until that."""
+    scenario = sample.scenario
+    days = [
+        float(day)
+        for day in REVIEW_DAYS
+        if day < scenario.horizon and abs(round(day / scenario.step) * scenario.step - day) < 1e-9
+    ]
+    found = {day: draw_sample(scenario, threads=threads, horizon=day).required for day in days}
+    return found | {scenario.horizon: sample.required[: len(sample.ids)]}

@@ -7,7 +7,7 @@ import numpy as np
 from stresslab.report.blocks import Cell, Column, Table
 from stresslab.report.charts.collateral import collateral_pools, pool_title
 from stresslab.report.charts.loss import LEVEL
-from stresslab.report.formatting import NOTHING, Estimate, money_estimate
+from stresslab.report.formatting import NOTHING, Estimate, money_estimate, number, percent, probability
 from stresslab.report.review import BOOKED, Review, label
 
 
@@ -114,4 +114,47 @@ def given_liquidation(review: Review) -> Table:
             if draws
             else "No path left anything missing below zero: no insurance draw."
         ),
+    )
+
+
+def tail_makers(review: Review) -> Table:
+    """Who makes the expected shortfall as booked, position by position, and who falls first."""
+    whole = review.value("expected_shortfall", configuration=BOOKED, level=LEVEL)
+    found = []
+    for position in review.labels("position"):
+        at = {"configuration": BOOKED, "position": position}
+        part = review.estimate("position_shortfall_contribution", level=LEVEL, **at)
+        rank = review.value("liquidation_rank", **at)
+        row: list[Cell] = [
+            position,
+            money_estimate(part, signed=True),
+            percent(part.value / whole) if whole > 0.0 and not np.isnan(part.value) else NOTHING,
+            probability(review.estimate("first_liquidation_probability", **at), review.paths),
+            number(rank, 2) if rank > 0.0 else NOTHING,
+        ]
+        found.append((-np.nan_to_num(part.value, nan=-np.inf), row))
+    saved = review.estimate("shortfall_diversification", configuration=BOOKED, level=LEVEL)
+    told = money_estimate(saved)
+    return Table(
+        f"Who makes the expected shortfall of 97.5 % as booked, in {review.currency}",
+        (
+            Column("Position", "left", 1.0),
+            Column("Mean loss\nin the tail"),
+            Column("Share"),
+            Column("P(first\nliquidated)"),
+            Column("Mean place\nin the order"),
+        ),
+        [row for _, row in sorted(found, key=lambda item: item[0])],
+        foot=[
+            [
+                "account",
+                money_estimate(review.estimate("expected_shortfall", configuration=BOOKED, level=LEVEL), signed=True),
+                "100 %" if whole > 0.0 else NOTHING,
+                review.chance("account_liquidation_probability", BOOKED),
+                NOTHING,
+            ]
+        ],
+        note=f"The pools’ own shortfalls add up to {told[0]} {told[1]} more than the account’s. A negative loss is "
+        "earned where the account loses. Positions of one pool fall together and share the place. Inside a liquidated "
+        "pool of several, losses are inferred from where prices ended.",
     )

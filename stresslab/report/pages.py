@@ -225,6 +225,11 @@ def loss_page(review: Review, appendix: list[Table]) -> Page:
                 review.source("expected_loss", "value_at_risk", "expected_shortfall"),
             ),
             table(loss_tables.loss_differences(review), appendix),
+            *(
+                [table(loss_tables.tail_makers(review), appendix)]
+                if review.holds("position_shortfall_contribution")
+                else []
+            ),
             table(loss_tables.given_liquidation(review), appendix),
         ],
     )

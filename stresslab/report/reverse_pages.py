@@ -7,11 +7,18 @@ import math
 from stresslab.margin.reverse_stress import REACH
 from stresslab.report.blocks import Cell, Column, LeftOut, Page, Table, figure, table, text
 from stresslab.report.charts.collateral import pool_title
-from stresslab.report.charts.reverse_stress import breaking_pools, distance, figure_reverse_stress, moves_in_text
+from stresslab.report.charts.reverse_stress import (
+    breaking_pools,
+    distance,
+    figure_reverse_stress,
+    held_moves,
+    moves_in_text,
+)
 from stresslab.report.formatting import NOTHING, number, percent
 from stresslab.report.review import ROWS, Review
 
 TITLE = "What would break it"
+_TOLD = 3
 
 
 def finding(review: Review) -> str:
@@ -65,6 +72,24 @@ def breaking_table(review: Review) -> Table:
     )
 
 
+def nearest_day(review: Review) -> list[str]:
+    """The day of the model's history that is nearest to the move which breaks the pool nearest to breaking."""
+    configuration, pool = breaking_pools(review)[0]
+    where = {"configuration": configuration, "pool": pool}
+    if not review.holds("nearest_day_start") or not review.array("nearest_day_start", **where):
+        return []
+    moves = [
+        f"{asset} {'+' if move > 0.0 else ''}{percent(move)}"
+        for asset, _ in held_moves(review, configuration, pool)[:_TOLD]
+        for move in [review.value("nearest_day_move", asset=asset, **where)]
+    ]
+    return [
+        f"Of all days in the model’s history the one nearest to the move that breaks {pool_title(configuration, pool)} "
+        f"began on {review.array('nearest_day_start', **where)} UTC: {', '.join(moves)}, "
+        f"{number(review.value('nearest_day_distance', **where))} standard deviations over {review.horizon} from it."
+    ]
+
+
 def reverse_stress_page(review: Review, appendix: list[Table]) -> Page | LeftOut:
     """Blind spots: what has to happen."""
     if not review.holds("breaking_distance"):
@@ -82,5 +107,6 @@ def reverse_stress_page(review: Review, appendix: list[Table]) -> Page | LeftOut
                 review.source("breaking_distance", "breaking_move"),
             ),
             table(breaking_table(review), appendix),
+            *(text(sentence) for sentence in nearest_day(review)),
         ],
     )

@@ -16,8 +16,9 @@ from stresslab.measures.evaluate import Axes, axes_of, evaluate
 from stresslab.measures.named import Arrays, triple
 from stresslab.measures.policies import policy_base
 from stresslab.results.code import versions
+from stresslab.results.contributions import contribution_values
 from stresslab.results.policy_variables import OPTIONAL
-from stresslab.results.reverse_stress import breaking_values
+from stresslab.results.reverse_stress import NEAREST_VARIABLES, breaking_values, nearest_day_values
 from stresslab.results.variable import Variable
 from stresslab.results.variables import LEVELS, PROFILE, QUANTILES, REVIEW_DAYS, VARIABLES, companions
 from stresslab.scenario.resolution import identity, resolved
@@ -26,6 +27,7 @@ from stresslab.simulation.outcomes import Outcomes
 
 SCHEMA = 1
 _OF_ACCOUNTS = {"expected_ledger", "transfers_quantile", *OPTIONAL}
+_OF_BARS = {row.name for row in NEAREST_VARIABLES}
 
 
 def assemble(scenario: Scenario, outcomes: Outcomes) -> xr.Dataset:
@@ -48,6 +50,7 @@ def assemble(scenario: Scenario, outcomes: Outcomes) -> xr.Dataset:
         scenario.configurations, outcomes, quantiles=QUANTILES, profile=PROFILE, levels=LEVELS, review_days=REVIEW_DAYS
     )
     values: dict[str, Any] = {**evaluate(outcomes, scenario.configurations, axes), **_facts(scenario, axes)}
+    values |= contribution_values(scenario, outcomes, axes.pools, LEVELS)
     # Today's margin ratio is known exactly: at time 0 every quantile is the same.
     today = np.clip(values["margin_ratio_today"], 1.0, outcomes.ratio_edges[-1])
     values["margin_ratio"][:, :, 0, :] = today[:, :, None]
@@ -87,8 +90,9 @@ def _variables(values: dict[str, Any], currency: str) -> list[tuple[str, tuple[t
     for row in VARIABLES.values():
         if row.name not in values:
             # A run may lack the probabilities at days beyond the horizon, or inside a step, and what only accounts
-            # have on which something acts.
-            assert row.name.endswith(tuple(f"_{day}d" for day in REVIEW_DAYS)) or row.name in _OF_ACCOUNTS, row.name
+            # have on which something acts, or markets that draw from dated bars.
+            days = tuple(f"_{day}d" for day in REVIEW_DAYS)
+            assert row.name.endswith(days) or row.name in _OF_ACCOUNTS | _OF_BARS, row.name
             continue
         for name in (row.name, *companions(row)):
             attributes = {"long_name": _long_name(row, name), "sign": row.sign}
@@ -181,10 +185,12 @@ def _facts(scenario: Scenario, axes: Axes) -> dict[str, Any]:
                 prices[name][place] = np.nan if price is None else price
     legs = {leg.id: leg for pool in explanation.pools if pool.configuration == names[0] for leg in pool.positions}
     market = scenario.market
+    breaking = breaking_values(scenario, axes.pools)
     return {
         **state,
         **prices,
-        **breaking_values(scenario, axes.pools),
+        **breaking,
+        **nearest_day_values(scenario, axes.pools, breaking["breaking_move"]),
         "pool_of_position": pool_of_position,
         "idle_cash": np.array([configuration.idle_cash for configuration in configurations]),
         "account_value": account_value,

@@ -6,8 +6,9 @@ table cannot be written to a result.
 
 from __future__ import annotations
 
+from stresslab.results.contributions import CONTRIBUTION_VARIABLES
 from stresslab.results.policy_variables import POLICY_VARIABLES
-from stresslab.results.reverse_stress import BREAKING_VARIABLES
+from stresslab.results.reverse_stress import BREAKING_VARIABLES, NEAREST_VARIABLES
 from stresslab.results.variable import (
     BAND,
     CONFIGURATION,
@@ -265,6 +266,7 @@ def _facts() -> list[Variable]:
         Variable("liquidation_price", leg, "price", "positive; missing = no such price", "Other marks held still."),
         Variable("bankruptcy_price", leg, "price", "positive; missing = no such price", "Other marks held still."),
         *BREAKING_VARIABLES,
+        *NEAREST_VARIABLES,
         Variable("symbol", position, "", "", "The contract's name at the venue."),
         Variable("underlying", position, "", "", "The asset whose price moves the contract."),
         Variable("margin", position, "", "", "How the position is booked: isolated or cross."),
@@ -291,7 +293,7 @@ def _facts() -> list[Variable]:
 
 
 VARIABLES: dict[str, Variable] = {
-    row.name: row for row in (*_estimates(), *_differences(), *POLICY_VARIABLES, *_facts())
+    row.name: row for row in (*_estimates(), *CONTRIBUTION_VARIABLES, *_differences(), *POLICY_VARIABLES, *_facts())
 }
 
 

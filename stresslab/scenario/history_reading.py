@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stresslab.documents.durations import duration_text, minutes_of
 from stresslab.documents.faults import InputError
@@ -18,6 +20,19 @@ from stresslab.market.seasonality import Profile
 
 if TYPE_CHECKING:
     from stresslab.calibration.history import History
+
+
+@dataclass(frozen=True)
+class DatedBarRows(BarRows):
+    """Rows of bars that know when they were; a market model has no use for that, a reader of its results has.
+
+    Parameters
+    ----------
+    times : numpy.ndarray
+        When each bar opened, UTC, [row].
+    """
+
+    times: NDArray[np.datetime64]
 
 
 def read_histories(
@@ -102,4 +117,4 @@ def _aligned(histories: Sequence[History], minutes: int, profile: Profile | None
     deviation = np.sqrt(weights)[:, None]
     moves, least, most = (np.column_stack(columns) / deviation for columns in (returns, lows, highs))
     hashes = {history.asset: history.sha256 for history in histories}
-    return BarRows(moves, least, most, minutes / 1440.0, hashes)
+    return DatedBarRows(moves, least, most, minutes / 1440.0, hashes, opened)

@@ -11,6 +11,7 @@ import pytest
 import stresslab
 from stresslab.results.dataset import assemble
 from stresslab.results.policy_variables import OPTIONAL
+from stresslab.results.reverse_stress import NEAREST_VARIABLES
 from stresslab.results.variables import VARIABLES, companions
 from stresslab.scenario.resolution import identity, resolved
 from stresslab.simulation.block import BLOCK_WIDTH, RATIO_EDGES
@@ -20,8 +21,8 @@ from tests.scenario.files import PACK
 
 # Of the review days 1, 7, 30 and 90 the last two lie beyond the horizon of eight days.
 BEYOND = ("_30d", "_90d")
-# Nothing acts in this run, so no ledger is kept, and there is no policy to be worth anything.
-ACTING = {"expected_ledger", "transfers_quantile", *OPTIONAL}
+# Nothing acts in this run, so no ledger is kept, and there is no policy to be worth anything; nor are there dated bars.
+ACTING = {"expected_ledger", "transfers_quantile", *OPTIONAL, *(row.name for row in NEAREST_VARIABLES)}
 WITHIN = {name: row for name, row in VARIABLES.items() if not name.endswith(BEYOND) and name not in ACTING}
 
 # DESIGN section 7.5, word for word.

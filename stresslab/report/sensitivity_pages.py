@@ -1,0 +1,107 @@
+"""The page on sensitivities: what a move of each input does to the main numbers."""
+
+from __future__ import annotations
+
+import xarray as xr
+
+from stresslab.report.blocks import Block, Cell, Column, LeftOut, Page, Table, figure, table, text
+from stresslab.report.charts.sensitivities import TITLES, by_width, tornado
+from stresslab.report.formatting import Estimate, count, days, money, money_estimate, percent, points
+from stresslab.report.review import BOOKED
+
+TITLE = "Sensitivities"
+_ANY, _TAIL = "account_liquidation_probability", "expected_shortfall"
+
+
+def sensitivities_page(results: xr.Dataset | None, appendix: list[Table]) -> Page | LeftOut:
+    """Fragility: which input matters, and by how much.
+
+    Parameters
+    ----------
+    results : xarray.Dataset or None
+        From `stresslab.sensitivities`, of the report's scenario; None where it was not asked for.
+    appendix : list of Table
+        Takes a table that is too long for the page.
+    """
+    if results is None:
+        return LeftOut(TITLE, "they were not asked for; the command `sensitivities` makes them")
+    return Page(TITLE, sensitivities_blocks(results, appendix))
+
+
+def finding(results: xr.Dataset) -> str:
+    """The factor that moves P(any liquidation) most, and the one that moves the shortfall most; no final period."""
+    factor = by_width(results, _ANY)[0]
+    sides = [_change(results, _ANY, factor, direction) for direction in ("down", "up")]
+    if all(one.certain_sign == 0 for one in sides):
+        return "No input, moved as stated, changes P(any pool liquidated) as booked beyond the noise of sampling"
+    worst = max(("down", "up"), key=lambda direction: abs(_change(results, _ANY, factor, direction).value))
+    change = _change(results, _ANY, factor, worst)
+    tail = by_width(results, _TAIL)[0]
+    also = "the same input moves" if tail == factor else f"{_name(tail)} moves"
+    return (
+        f"{_name(factor).capitalize()} moves P(any pool liquidated) as booked most: {points(change)[0]} points at "
+        f"{_words(results, factor, worst)}, from {percent(_stated(results, _ANY))}; {also} the expected shortfall most"
+    )
+
+
+def sensitivities_blocks(results: xr.Dataset, appendix: list[Table]) -> list[Block]:
+    """What stands on the page; see `sensitivities_page`."""
+    attributes = results.attrs
+    source = (
+        f"{count(float(attributes['paths']))} paths a move · {days(float(attributes['horizon_days']))} · "
+        f"model {attributes['model']} · step {days(float(attributes['step_days']))}"
+    )
+    told = finding(results)
+    figures = [
+        figure(
+            tornado(results, name=name),
+            f"What moving each input down (hatched) and up (solid) does to the {TITLES[name]} as booked, on the same "
+            "random numbers. Lines across the ends: 95 % intervals of the changes.",
+            f"Tornado of the {TITLES[name]} by input. {told}.",
+            f"{source} · {name}_change",
+        )
+        for name in (_ANY, _TAIL)
+    ]
+    return [text(told, "finding"), *figures, table(sensitivities_figures(results), appendix)]
+
+
+def sensitivities_figures(results: xr.Dataset) -> Table:
+    """One row a factor: the changes of P(any) and of the shortfall either way, the widest first."""
+    rows: list[list[Cell]] = []
+    for factor in by_width(results, _ANY):
+        row: list[Cell] = [(_name(factor), " / ".join(_words(results, factor, side) for side in ("down", "up")))]
+        row += [points(_change(results, _ANY, factor, side)) for side in ("down", "up")]
+        row += [money_estimate(_change(results, _TAIL, factor, side), signed=True) for side in ("down", "up")]
+        rows.append(row)
+    currency = results.attrs["currency"]
+    return Table(
+        f"Changes from {percent(_stated(results, _ANY))} and {money(_stated(results, _TAIL))} {currency}, as booked",
+        (
+            Column("Input", "left", 1.0),
+            Column("P(any), down,\npoints", "right"),
+            Column("P(any), up,\npoints", "right"),
+            Column(f"Shortfall, down,\n{currency}", "right"),
+            Column(f"Shortfall, up,\n{currency}", "right"),
+        ),
+        rows,
+        note="Beneath each change its 95 % interval, paired. Losses are from today’s marks, so a move of the prices "
+        "counts what it takes at once. Shortfall: 97.5 %.",
+    )
+
+
+def _name(factor: str) -> str:
+    return factor.replace("_", " ")
+
+
+def _words(results: xr.Dataset, factor: str, direction: str) -> str:
+    return str(results.shock_in_words.sel(factor=factor, direction=direction).item())
+
+
+def _stated(results: xr.Dataset, name: str) -> float:
+    return float(results[f"{name}_stated"].sel(configuration=BOOKED))
+
+
+def _change(results: xr.Dataset, name: str, factor: str, direction: str) -> Estimate:
+    where = {"configuration": BOOKED, "factor": factor, "direction": direction}
+    ends = (float(results[f"{name}_change{end}"].sel(where)) for end in ("", "_lower", "_upper"))
+    return Estimate(*ends)
