@@ -22,7 +22,7 @@ from stresslab.results.dataset import assemble
 from stresslab.results.limits import with_limits
 from stresslab.results.models import across_models, headline_table
 from stresslab.results.output_folder import OutputFolderError, output_folder, write_manifest
-from stresslab.results.tables import write_tables
+from stresslab.results.tables import checked_formats, write_tables
 from stresslab.scenario.scenario import Scenario
 from stresslab.simulation.checkpoint import CheckpointError
 from stresslab.simulation.estimate import check_memory
@@ -99,9 +99,10 @@ def run_to_folder(
     checkpoint: str | Path | None = None,
     until: Precision | None = None,
     limits: Limits | None = None,
+    tables: Sequence[str] = ("csv",),
     progress: Progress | None = None,
 ) -> tuple[xr.Dataset, dict[str, float]]:
-    """Run a scenario and leave ``results.nc``, ``report.pdf``, ``tables/*.csv`` and ``manifest.json`` in a folder.
+    """Run a scenario and leave ``results.nc``, ``report.pdf``, tables and ``manifest.json`` in a folder.
 
     Parameters
     ----------
@@ -119,6 +120,8 @@ def run_to_folder(
         From `stresslab.replay`, of the same scenario: saved as ``replay.nc``, and a page of the report.
     limits : Limits, optional
         From `stresslab.read_limits`, read for this scenario: variables of the results, and lights on the first page.
+    tables : sequence of {"csv", "parquet", "excel"}
+        Formats of the tables; CSV is always among them.
 
     Returns
     -------
@@ -133,10 +136,13 @@ def run_to_folder(
         If the machine cannot hold so many paths; nothing is simulated then.
     ValueError
         If the number of threads is below 1.
+    TableFormatError
+        If there is no such format of tables, or its library is missing; nothing is simulated then.
     CheckpointError
         If the checkpoint belongs to another run, is in use, cannot be written, or lies in the folder.
     """
     _check_places(out, checkpoint)
+    formats = checked_formats(tables)
     check_memory(scenario)
     with output_folder(Path(out)) as folder:
         clock = _Clock()
@@ -147,7 +153,7 @@ def run_to_folder(
         if limits is not None:
             results = with_limits(results, limits)
         saving.save(results, folder / "results.nc")
-        write_tables(results, folder / "tables")
+        write_tables(results, folder / "tables", formats)
         if keep_outcomes:
             saving.save(saving.outcomes_dataset(scenario, outcomes), folder / "outcomes.nc")
         if replays is not None:
@@ -177,6 +183,7 @@ def run_models_to_folder(
     checkpoint: str | Path | None = None,
     until: Precision | None = None,
     limits: Limits | None = None,
+    tables: Sequence[str] = ("csv",),
     progress: Progress | None = None,
 ) -> tuple[xr.Dataset, dict[str, float]]:
     """Run a scenario under several market models, and put the results side by side.
@@ -197,6 +204,8 @@ def run_models_to_folder(
         As in `run_to_folder`; each model has a folder of its own in it.
     limits : Limits, optional
         As in `run_to_folder`; each model is held against them.
+    tables : sequence of {"csv", "parquet", "excel"}
+        As in `run_to_folder`.
     progress : callable, optional
         Called with the number of paths done, over all models.
 
@@ -207,10 +216,11 @@ def run_models_to_folder(
 
     Raises
     ------
-    OutputFolderError, MemoryError, ValueError, CheckpointError
+    OutputFolderError, MemoryError, ValueError, TableFormatError, CheckpointError
         As `run_to_folder`.
     """
     _check_places(out, checkpoint)
+    formats = checked_formats(tables)
     results: dict[str, xr.Dataset] = {}
     seconds: dict[str, float] = {}
     done = 0
@@ -227,6 +237,7 @@ def run_models_to_folder(
                 checkpoint=None if checkpoint is None else Path(checkpoint) / name,
                 until=until,
                 limits=limits,
+                tables=formats,
                 progress=None if progress is None else lambda count, before=before: progress(before + count),  # type: ignore[misc]
             )
             done += scenario.paths
