@@ -23,6 +23,7 @@ from stresslab.results.limits import with_limits
 from stresslab.results.models import across_models, headline_table
 from stresslab.results.output_folder import OutputFolderError, output_folder, write_manifest
 from stresslab.results.tables import checked_formats, write_tables
+from stresslab.scenario.reading import read_scenario
 from stresslab.scenario.scenario import Scenario
 from stresslab.simulation.checkpoint import CheckpointError
 from stresslab.simulation.estimate import check_memory
@@ -41,8 +42,10 @@ Progress = Callable[[int], None]
 
 
 def run(
-    scenario: Scenario,
+    scenario: Scenario | str | Path,
     *,
+    paths: int | None = None,
+    seed: int | None = None,
     threads: int | None = None,
     executor: Executor | None = None,
     checkpoint: str | Path | None = None,
@@ -53,8 +56,10 @@ def run(
 
     Parameters
     ----------
-    scenario : Scenario
-        From `stresslab.read_scenario`.
+    scenario : Scenario or path
+        From `stresslab.read_scenario`, or the file that it reads.
+    paths, seed : int, optional
+        Taken in place of the scenario's own: 1 to 1e9, and 0 to 2**63 - 1.
     threads : int, optional
         Blocks of paths in flight, at least 1; by default one a core. The numbers do not depend on it.
     executor : Executor, optional
@@ -71,17 +76,20 @@ def run(
     Returns
     -------
     xarray.Dataset
-        Every variable of the table in `stresslab.results.variables`.
+        Every variable of the table in `stresslab.results.variables`. A notebook shows the headline numbers.
 
     Raises
     ------
+    InputError
+        If the file, or one that it names, has faults; all of them are told.
     MemoryError
         If the machine cannot hold so many paths; nothing is simulated then.
     ValueError
-        If the number of threads is below 1.
+        If the number of threads is below 1, or that of paths or the seed is out of range.
     CheckpointError
         If the checkpoint belongs to another run, is in use or cannot be written.
     """
+    scenario = _question(scenario, paths, seed)
     check_memory(scenario)
     scenario, outcomes, attributes = _simulated(scenario, threads, executor, checkpoint, until, progress)
     return assemble(scenario, outcomes).assign_attrs(attributes)
@@ -268,6 +276,19 @@ def run_models_to_folder(
             },
         )
     return joined, seconds
+
+
+def _question(scenario: Scenario | str | Path, paths: int | None, seed: int | None) -> Scenario:
+    if not isinstance(scenario, Scenario):
+        return read_scenario(scenario, paths=paths, seed=seed)
+    if paths is not None and not 1 <= paths <= 10**9:
+        raise ValueError(f"the number of paths is {paths}; it is 1 to 1e9")
+    if seed is not None and not 0 <= seed < 2**63:
+        raise ValueError(f"the seed is {seed}; it is 0 to 2**63 - 1")
+    if paths is not None and scenario.market.paths is not None:
+        raise ValueError("the scenario draws from given price paths; read it anew with another number of them")
+    own = (scenario.paths if paths is None else paths, scenario.seed if seed is None else seed)
+    return replace(scenario, paths=own[0], seed=own[1])
 
 
 def _simulated(

@@ -18,6 +18,7 @@ from stresslab.measures.policies import policy_base
 from stresslab.results.code import versions
 from stresslab.results.policy_variables import OPTIONAL
 from stresslab.results.reverse_stress import breaking_values
+from stresslab.results.shown import Results
 from stresslab.results.variable import Variable
 from stresslab.results.variables import LEVELS, PROFILE, QUANTILES, REVIEW_DAYS, VARIABLES, companions
 from stresslab.scenario.resolution import identity, resolved
@@ -56,7 +57,7 @@ def assemble(scenario: Scenario, outcomes: Outcomes) -> xr.Dataset:
     bases = [policy_base(each, scenario.configurations) for each in scenario.configurations]
     if any(bases):
         values["policy_base"] = np.array([base or "" for base in bases], dtype=object)
-    return xr.Dataset(
+    return Results(
         data_vars=dict(_variables(values, scenario.book.currency)),
         coords=_coordinates(scenario, axes) | {"claim": [claim.statement for claim in found]},
         attrs=_attributes(scenario, outcomes),

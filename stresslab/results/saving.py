@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from stresslab.results.dataset import SCHEMA
+from stresslab.results.shown import as_results
 from stresslab.scenario.scenario import Scenario
 from stresslab.simulation.outcomes import Outcomes
 
@@ -66,7 +67,7 @@ def load(path: str | Path) -> xr.Dataset:
         raise ResultsError(f"{path} is netCDF but no result of stresslab; name a results.nc")
     if schema != SCHEMA:
         raise ResultsError(f"{path} has schema {schema}, this version reads {SCHEMA}; run the scenario again")
-    return results
+    return as_results(results)
 
 
 def load_replays(path: str | Path) -> xr.Dataset:
