@@ -8,6 +8,7 @@ from __future__ import annotations
 from stresslab.report.charts.collateral import figure_collateral as required_collateral
 from stresslab.report.charts.comparison import figure_waterfall as waterfall
 from stresslab.report.charts.diagnosis import figure_diagnosis as diagnosis
+from stresslab.report.charts.limits import figure_limit_utilization as limit_utilization
 from stresslab.report.charts.liquidation_prices import figure_liquidation_prices as liquidation_prices
 from stresslab.report.charts.liquidation_probability import figure_liquidation_probability as liquidation_probability
 from stresslab.report.charts.loss import figure_loss_distribution as loss_distribution
@@ -25,6 +26,7 @@ from stresslab.report.charts.uncertainty import figure_uncertainty as uncertaint
 __all__ = [
     "account_survival",
     "diagnosis",
+    "limit_utilization",
     "liquidation_prices",
     "liquidation_probability",
     "loss_distribution",

@@ -19,11 +19,12 @@ from stresslab.measures.precision import Precision
 from stresslab.results import saving
 from stresslab.results.code import code_hash, run_identity
 from stresslab.results.dataset import assemble
+from stresslab.results.limit_history import HISTORY
 from stresslab.results.limits import with_limits
 from stresslab.results.models import across_models, headline_table
 from stresslab.results.output_folder import OutputFolderError, output_folder, write_manifest
 from stresslab.results.tables import checked_formats, write_tables
-from stresslab.scenario.reading import read_scenario
+from stresslab.scenario.model_choice import question_of
 from stresslab.scenario.scenario import Scenario
 from stresslab.simulation.checkpoint import CheckpointError
 from stresslab.simulation.estimate import check_memory
@@ -89,7 +90,7 @@ def run(
     CheckpointError
         If the checkpoint belongs to another run, is in use or cannot be written.
     """
-    scenario = _question(scenario, paths, seed)
+    scenario = question_of(scenario, paths, seed)
     check_memory(scenario)
     scenario, outcomes, attributes = _simulated(scenario, threads, executor, checkpoint, until, progress)
     return assemble(scenario, outcomes).assign_attrs(attributes)
@@ -103,6 +104,7 @@ def run_to_folder(
     threads: int | None = None,
     keep_outcomes: bool = False,
     replays: xr.Dataset | None = None,
+    history: xr.Dataset | None = None,
     executor: Executor | None = None,
     checkpoint: str | Path | None = None,
     until: Precision | None = None,
@@ -126,6 +128,8 @@ def run_to_folder(
         Also save what became of every path, as ``outcomes.nc``.
     replays : xarray.Dataset, optional
         From `stresslab.replay`, of the same scenario: saved as ``replay.nc``, and a page of the report.
+    history : xarray.Dataset, optional
+        Limits of the account's former reviews: saved as ``history.nc``, and a page of the report.
     limits : Limits, optional
         From `stresslab.read_limits`, read for this scenario: variables of the results, and lights on the first page.
     tables : sequence of {"csv", "parquet", "excel"}
@@ -166,16 +170,17 @@ def run_to_folder(
             saving.save(saving.outcomes_dataset(scenario, outcomes), folder / "outcomes.nc")
         if replays is not None:
             saving.save(replays, folder / "replay.nc")
+        if history is not None:
+            saving.save(history, folder / HISTORY)
         clock.lap("evaluation")
 
         # Charts and typesetting are imported here: what comes before does not need them.
         from stresslab.report import typeset
 
-        typeset(results, folder / "report.pdf", form=form, replays=replays)
+        typeset(results, folder / "report.pdf", form=form, replays=replays, history=history)
         clock.lap("report")
-        write_manifest(
-            folder, _manifest(scenario, outcomes, results, form, clock.seconds, run_identity([scenario], form, limits))
-        )
+        identity = run_identity([scenario], form, limits, history)
+        write_manifest(folder, _manifest(scenario, outcomes, results, form, clock.seconds, identity))
     return results, clock.seconds
 
 
@@ -187,6 +192,7 @@ def run_models_to_folder(
     threads: int | None = None,
     keep_outcomes: bool = False,
     replays: xr.Dataset | None = None,
+    history: xr.Dataset | None = None,
     executor: Executor | None = None,
     checkpoint: str | Path | None = None,
     until: Precision | None = None,
@@ -204,16 +210,14 @@ def run_models_to_folder(
         The folder: what `run_to_folder` writes stands in one folder a model, and beside them ``models.nc``,
         ``models.csv``, ``models.svg``, and ``report.pdf``: the report of the first, the stated choice, with a page on
         all. It appears whole at the end or not at all.
-    form, threads, keep_outcomes, executor, until
+    form, threads, keep_outcomes, executor, until, tables
         As in `run_to_folder`.
-    replays : xarray.Dataset, optional
-        As in `run_to_folder`; a replay draws nothing, so it is saved once, beside the folders of the models.
+    replays, history : xarray.Dataset, optional
+        As in `run_to_folder`; what draws nothing is saved once, beside the folders of the models.
     checkpoint : path, optional
         As in `run_to_folder`; each model has a folder of its own in it.
     limits : Limits, optional
         As in `run_to_folder`; each model is held against them.
-    tables : sequence of {"csv", "parquet", "excel"}
-        As in `run_to_folder`.
     progress : callable, optional
         Called with the number of paths done, over all models.
 
@@ -257,6 +261,8 @@ def run_models_to_folder(
 
         if replays is not None:
             saving.save(replays, folder / "replay.nc")
+        if history is not None:
+            saving.save(history, folder / HISTORY)
 
         from stresslab.report import typeset
         from stresslab.report.charts.models import figure_models
@@ -264,31 +270,18 @@ def run_models_to_folder(
 
         (folder / "models.svg").write_text(svg(figure_models(joined)), encoding="utf-8")
         first = next(iter(results.values()))
-        typeset(first, folder / "report.pdf", form=form, models=joined, replays=replays)
+        typeset(first, folder / "report.pdf", form=form, models=joined, replays=replays, history=history)
         hashes = {name: each.attrs["scenario_hash"] for name, each in results.items()}
         write_manifest(
             folder,
             {
                 "title": scenarios[0].name,
-                "identity": run_identity(scenarios, form, limits),
+                "identity": run_identity(scenarios, form, limits, history),
                 "models": list(results),
                 "scenario_hashes": hashes,
             },
         )
     return joined, seconds
-
-
-def _question(scenario: Scenario | str | Path, paths: int | None, seed: int | None) -> Scenario:
-    if not isinstance(scenario, Scenario):
-        return read_scenario(scenario, paths=paths, seed=seed)
-    if paths is not None and not 1 <= paths <= 10**9:
-        raise ValueError(f"the number of paths is {paths}; it is 1 to 1e9")
-    if seed is not None and not 0 <= seed < 2**63:
-        raise ValueError(f"the seed is {seed}; it is 0 to 2**63 - 1")
-    if paths is not None and scenario.market.paths is not None:
-        raise ValueError("the scenario draws from given price paths; read it anew with another number of them")
-    own = (scenario.paths if paths is None else paths, scenario.seed if seed is None else seed)
-    return replace(scenario, paths=own[0], seed=own[1])
 
 
 def _simulated(

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 def command(results: str, out: str, form: str, tables: str | None) -> None:
     """Typeset a report from RESULTS, a run's folder or its results.nc.
 
-    Nothing is simulated. A folder's replay.nc and models.nc give their pages, as in the run's own report; the bytes are
-    those of the run's own report of that form.
+    Nothing is simulated. A folder's replay.nc, models.nc and history.nc give their pages, as in the run's own report;
+    the bytes are those of the run's own report of that form.
     """
     from stresslab.results.output_folder import OutputFolderError, is_former_run, output_folder, write_manifest
     from stresslab.results.saving import ResultsError
@@ -78,12 +78,16 @@ def command(results: str, out: str, form: str, tables: str | None) -> None:
 
 
 def _read(source: Path) -> tuple[xr.Dataset, dict[str, xr.Dataset]]:
-    """Results, and what else of the run's folder has a page: the other market models, and replays."""
-    from stresslab.results.saving import load, load_replays
+    """Results, and what else of the run's folder has a page: other market models, replays, former limits."""
+    from stresslab.results.saving import load, load_history, load_replays
 
     companions = {
         role: read(source / name)
-        for role, name, read in (("models", "models.nc", load), ("replays", "replay.nc", load_replays))
+        for role, name, read in (
+            ("models", "models.nc", load),
+            ("replays", "replay.nc", load_replays),
+            ("history", "history.nc", load_history),
+        )
         if (source / name).is_file()
     }
     if "models" in companions:

@@ -94,6 +94,30 @@ def load_replays(path: str | Path) -> xr.Dataset:
     return replays
 
 
+def load_history(path: str | Path) -> xr.Dataset:
+    """Read the ``history.nc`` of a run that was put in an archive.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+
+    Returns
+    -------
+    xarray.Dataset
+        As `stresslab.results.limit_history.limit_history` gave it.
+
+    Raises
+    ------
+    ResultsError
+        If the file is missing, damaged, or holds no limits of former reviews.
+    """
+    history = _loaded(Path(path), path)
+    if not {"review", "limit"} <= set(history.dims) or "quarter" not in history.attrs:
+        raise ResultsError(f"{path} is netCDF but holds no limits of former reviews; name a history.nc")
+    return history
+
+
 def _loaded(source: Path, named: str | Path) -> xr.Dataset:
     try:
         return xr.load_dataset(source, engine=ENGINE, phony_dims="sort")
