@@ -7,7 +7,7 @@ import math
 import xarray as xr
 
 from stresslab.report.blocks import Cell, Column, Page, Table, figure, table, text
-from stresslab.report.charts.limits import figure_limit_utilization, most_used
+from stresslab.report.charts.limits import figure_limit_utilization, most_used, short_name
 from stresslab.report.formatting import NOTHING, percent
 from stresslab.report.limit_table import LIGHTS
 from stresslab.report.review import ROWS, Review
@@ -43,7 +43,7 @@ def limits_page(review: Review, appendix: list[Table]) -> Page | None:
 def finding(history: xr.Dataset) -> str:
     """What is breached, for how long, and whose use rose most since the review before."""
     states, used = history["limit_state"].values, history["limit_utilization"].values
-    names = [str(name) for name in history["limit"].values]
+    names = [short_name(str(name)) for name in history["limit"].values]
     breached = [name for name, state in zip(names, states[-1], strict=True) if state == BREACH]
     if breached:
         runs = {name: _running(states[:, names.index(name)]) for name in breached}
@@ -52,7 +52,7 @@ def finding(history: xr.Dataset) -> str:
         times = (
             f"for {runs[longest]} reviews in a row" if runs[longest] > 1 else "in this review and not in the one before"
         )
-        return f"{len(breached)} of {len(names)} limits {verb} breached; {longest} {times}"
+        return f"{len(breached)} of {len(names)} limits {verb} breached; {longest}, {times}"
     changes = {
         name: float(used[-1, place] - used[-2, place])
         for place, name in enumerate(names)
@@ -91,7 +91,7 @@ def utilization_table(history: xr.Dataset) -> Table:
             _cell(str(state), float(used))
             for state, used in zip(held["limit_state"].values, held["limit_utilization"].values, strict=True)
         ]
-        rows.append([name, *cells])
+        rows.append([short_name(name), *cells])
     quarters = [Column(str(quarter).replace("-", "\n"), "right") for quarter in history["review"].values]
     return Table(
         "Use of the limits by review",

@@ -239,8 +239,8 @@ def test_eight_reviews_at_most_and_what_they_say():
         "2022-Q1",
         "2022-Q2",
     ]
-    assert finding(history) == "1 of 1 limits is breached; a limit in this review and not in the one before"
-    assert finding(reviews(0.5, 1.2, 1.1, 1.3)).endswith("a limit for 3 reviews in a row")
+    assert finding(history) == "1 of 1 limits is breached; a limit, in this review and not in the one before"
+    assert finding(reviews(0.5, 1.2, 1.1, 1.3)).endswith("a limit, for 3 reviews in a row")
     assert finding(reviews(0.2, 0.25)).endswith("from 20.0 % to 25.0 % of its level")
     assert finding(reviews(0.3, 0.2)) == "No limit is breached, and none is used more than in the review before"
     (row,) = utilization_table(reviews(0.5, np.nan, np.inf, 0.25)).rows

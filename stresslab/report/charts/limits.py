@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from stresslab.report.charts.marks import figure_of, percent_tick
 from stresslab.report.charts.panels import grid_of_panels
 from stresslab.report.formatting import shortened
-from stresslab.report.review import ROWS
+from stresslab.report.review import BOOKED, ROWS
 from stresslab.report.style import INK, MUTED, panel, style
 
 _LINE = "#0060a8"
@@ -45,7 +45,7 @@ def figure_limit_utilization(history: xr.Dataset, axes: Sequence[Axes] | None = 
     quarters = [str(name) for name in history["review"].values]
     places = np.arange(len(quarters))
     with style():
-        panels = grid_of_panels(len(names), 0.7, above=0.3, gap=0.46) if axes is None else list(axes)
+        panels = grid_of_panels(len(names), 0.6, above=0.36, gap=0.6) if axes is None else list(axes)
         for one, name in zip(panels, names, strict=True):
             held = history.sel(limit=name)
             used = np.where(np.isfinite(held["limit_utilization"].values), held["limit_utilization"].values, np.nan)
@@ -56,11 +56,24 @@ def figure_limit_utilization(history: xr.Dataset, axes: Sequence[Axes] | None = 
             one.set_ylim(0.0, 1.15 * float(np.nanmax(np.append(used, 1.0))))
             one.set_xlim(-0.3, max(len(quarters) - 0.7, 0.3))
             one.set_xticks([0, len(quarters) - 1], [quarters[0], quarters[-1]])
+            for tick, side in zip(one.get_xticklabels(), ("left", "right"), strict=True):
+                tick.set_horizontalalignment(side)
             one.yaxis.set_major_locator(MaxNLocator(3))
             one.yaxis.set_major_formatter(FuncFormatter(percent_tick))
-            one.set_title(shortened(name, 38), fontsize=7)
+            one.set_title("\n".join(shortened(part, 27) for part in _lines(name)), fontsize=7)
             panel(one, grid="y")
         return figure_of(panels[0])
+
+
+def short_name(name: str) -> str:
+    """A limit's label without the configuration that a reader expects."""
+    return name.removesuffix(f", {BOOKED}")
+
+
+def _lines(name: str) -> tuple[str, str]:
+    """What is limited, and of whom."""
+    measure, _, subject = short_name(name).partition(", ")
+    return measure, subject
 
 
 def _warning(held: xr.Dataset) -> float:
