@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from stresslab import figures as figures
     from stresslab.backtest.files import backtest_files as backtest_files
     from stresslab.book.configurations import standard_configurations as standard_configurations
     from stresslab.book.reading import read_book as read_book
@@ -159,10 +160,12 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Import a public name from its home (PEP 562)."""
+    if name == "figures":
+        return import_module("stresslab.figures")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+    return sorted([*globals(), *__all__, "figures"])

@@ -20,6 +20,8 @@ from stresslab.documents.faults import Notice
 from stresslab.measures.precision import Precision
 from stresslab.results.code import code_hash, run_identity
 from stresslab.results.output_folder import OutputFolderError, output_folder, write_manifest
+from stresslab.results.table_formats import checked_formats
+from stresslab.scenario.model_choice import question_of
 from stresslab.scenario.scenario import Scenario
 from stresslab.simulation.checkpoint import CheckpointError
 from stresslab.simulation.estimate import check_memory
@@ -38,8 +40,10 @@ Progress = Callable[[int], None]
 
 
 def run(
-    scenario: Scenario,
+    scenario: Scenario | str | Path,
     *,
+    paths: int | None = None,
+    seed: int | None = None,
     threads: int | None = None,
     executor: Executor | None = None,
     checkpoint: str | Path | None = None,
@@ -50,8 +54,10 @@ def run(
 
     Parameters
     ----------
-    scenario : Scenario
-        From `stresslab.read_scenario`.
+    scenario : Scenario or path
+        From `stresslab.read_scenario`, or the file that it reads.
+    paths, seed : int, optional
+        Taken in place of the scenario's own: 1 to 1e9, and 0 to 2**63 - 1.
     threads : int, optional
         Blocks of paths in flight, at least 1; by default one a core. The numbers do not depend on it.
     executor : Executor, optional
@@ -68,17 +74,20 @@ def run(
     Returns
     -------
     xarray.Dataset
-        Every variable of the table in `stresslab.results.variables`.
+        Every variable of the table in `stresslab.results.variables`. A notebook shows the headline numbers.
 
     Raises
     ------
+    InputError
+        If the file, or one that it names, has faults; all of them are told.
     MemoryError
         If the machine cannot hold so many paths; nothing is simulated then.
     ValueError
-        If the number of threads is below 1.
+        If the number of threads is below 1, or that of paths or the seed is out of range.
     CheckpointError
         If the checkpoint belongs to another run, is in use or cannot be written.
     """
+    scenario = question_of(scenario, paths, seed)
     check_memory(scenario)
     scenario, outcomes, attributes = _simulated(scenario, threads, executor, checkpoint, until, progress)
     from stresslab.results.dataset import assemble
@@ -94,13 +103,15 @@ def run_to_folder(
     threads: int | None = None,
     keep_outcomes: bool = False,
     replays: xr.Dataset | None = None,
+    history: xr.Dataset | None = None,
     executor: Executor | None = None,
     checkpoint: str | Path | None = None,
     until: Precision | None = None,
     limits: Limits | None = None,
+    tables: Sequence[str] = ("csv",),
     progress: Progress | None = None,
 ) -> tuple[xr.Dataset, dict[str, float]]:
-    """Run a scenario and leave ``results.nc``, ``report.pdf``, ``tables/*.csv`` and ``manifest.json`` in a folder.
+    """Run a scenario and leave ``results.nc``, ``report.pdf``, tables and ``manifest.json`` in a folder.
 
     Parameters
     ----------
@@ -116,8 +127,12 @@ def run_to_folder(
         Also save what became of every path, as ``outcomes.nc``.
     replays : xarray.Dataset, optional
         From `stresslab.replay`, of the same scenario: saved as ``replay.nc``, and a page of the report.
+    history : xarray.Dataset, optional
+        Limits of the account's former reviews: saved as ``history.nc``, and a page of the report.
     limits : Limits, optional
         From `stresslab.read_limits`, read for this scenario: variables of the results, and lights on the first page.
+    tables : sequence of {"csv", "parquet", "excel"}
+        Formats of the tables; CSV is always among them.
 
     Returns
     -------
@@ -132,10 +147,13 @@ def run_to_folder(
         If the machine cannot hold so many paths; nothing is simulated then.
     ValueError
         If the number of threads is below 1.
+    TableFormatError
+        If there is no such format of tables, or its library is missing; nothing is simulated then.
     CheckpointError
         If the checkpoint belongs to another run, is in use, cannot be written, or lies in the folder.
     """
     _check_places(out, checkpoint)
+    formats = checked_formats(tables)
     check_memory(scenario, keep_outcomes=keep_outcomes)
     with output_folder(Path(out)) as folder:
         clock = _Clock()
@@ -144,6 +162,7 @@ def run_to_folder(
         clock.split("simulation", "compilation", outcomes.compile_seconds)
         from stresslab.results import saving
         from stresslab.results.dataset import assemble
+        from stresslab.results.limit_history import HISTORY
         from stresslab.results.limits import with_limits
         from stresslab.results.tables import write_tables
 
@@ -151,22 +170,23 @@ def run_to_folder(
         if limits is not None:
             results = with_limits(results, limits)
         saving.save(results, folder / "results.nc")
-        write_tables(results, folder / "tables")
+        write_tables(results, folder / "tables", formats)
         if keep_outcomes:
             saving.save(saving.outcomes_dataset(scenario, outcomes), folder / "outcomes.nc")
         if replays is not None:
             saving.save(replays, folder / "replay.nc")
+        if history is not None:
+            saving.save(history, folder / HISTORY)
         clock.lap("evaluation")
 
         if form != "none":
             # Charts and typesetting are imported here: what comes before does not need them.
             from stresslab.report import typeset
 
-            typeset(results, folder / "report.pdf", form=form, replays=replays)
+            typeset(results, folder / "report.pdf", form=form, replays=replays, history=history)
             clock.lap("report")
-        write_manifest(
-            folder, _manifest(scenario, outcomes, results, form, clock.seconds, run_identity([scenario], form, limits))
-        )
+        identity = run_identity([scenario], form, limits, history)
+        write_manifest(folder, _manifest(scenario, outcomes, results, form, clock.seconds, identity))
     return results, clock.seconds
 
 
@@ -178,10 +198,12 @@ def run_models_to_folder(
     threads: int | None = None,
     keep_outcomes: bool = False,
     replays: xr.Dataset | None = None,
+    history: xr.Dataset | None = None,
     executor: Executor | None = None,
     checkpoint: str | Path | None = None,
     until: Precision | None = None,
     limits: Limits | None = None,
+    tables: Sequence[str] = ("csv",),
     progress: Progress | None = None,
 ) -> tuple[xr.Dataset, dict[str, float]]:
     """Run a scenario under several market models, and put the results side by side.
@@ -194,10 +216,10 @@ def run_models_to_folder(
         The folder: what `run_to_folder` writes stands in one folder a model, and beside them ``models.nc``,
         ``models.csv``, ``models.svg``, and ``report.pdf``: the report of the first, the stated choice, with a page on
         all. It appears whole at the end or not at all.
-    form, threads, keep_outcomes, executor, until
+    form, threads, keep_outcomes, executor, until, tables
         As in `run_to_folder`.
-    replays : xarray.Dataset, optional
-        As in `run_to_folder`; a replay draws nothing, so it is saved once, beside the folders of the models.
+    replays, history : xarray.Dataset, optional
+        As in `run_to_folder`; what draws nothing is saved once, beside the folders of the models.
     checkpoint : path, optional
         As in `run_to_folder`; each model has a folder of its own in it.
     limits : Limits, optional
@@ -212,10 +234,11 @@ def run_models_to_folder(
 
     Raises
     ------
-    OutputFolderError, MemoryError, ValueError, CheckpointError
+    OutputFolderError, MemoryError, ValueError, TableFormatError, CheckpointError
         As `run_to_folder`.
     """
     _check_places(out, checkpoint)
+    formats = checked_formats(tables)
     results: dict[str, xr.Dataset] = {}
     seconds: dict[str, float] = {}
     done = 0
@@ -232,12 +255,14 @@ def run_models_to_folder(
                 checkpoint=None if checkpoint is None else Path(checkpoint) / name,
                 until=until,
                 limits=limits,
+                tables=formats,
                 progress=None if progress is None else lambda count, before=before: progress(before + count),  # type: ignore[misc]
             )
             done += scenario.paths
             for phase, each in taken.items():
                 seconds[phase] = seconds.get(phase, 0.0) + each
         from stresslab.results import saving
+        from stresslab.results.limit_history import HISTORY
         from stresslab.results.models import across_models, headline_table
 
         joined = across_models(results)
@@ -246,6 +271,8 @@ def run_models_to_folder(
 
         if replays is not None:
             saving.save(replays, folder / "replay.nc")
+        if history is not None:
+            saving.save(history, folder / HISTORY)
 
         from stresslab.report.charts.models import figure_models
         from stresslab.report.style import svg
@@ -255,13 +282,13 @@ def run_models_to_folder(
             from stresslab.report import typeset
 
             first = next(iter(results.values()))
-            typeset(first, folder / "report.pdf", form=form, models=joined, replays=replays)
+            typeset(first, folder / "report.pdf", form=form, models=joined, replays=replays, history=history)
         hashes = {name: each.attrs["scenario_hash"] for name, each in results.items()}
         write_manifest(
             folder,
             {
                 "title": scenarios[0].name,
-                "identity": run_identity(scenarios, form, limits),
+                "identity": run_identity(scenarios, form, limits, history),
                 "models": list(results),
                 "scenario_hashes": hashes,
             },

@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
+from matplotlib.figure import Figure
 from scipy.special import ndtri
 
 from stresslab import cli
 from stresslab.calibration.fitting import calibrate
 from stresslab.diagnosis import diagnose
+from stresslab.report.charts.diagnosis import figure_diagnosis
 from tests.calibration.simulated import closes, histories
 
 
@@ -66,6 +68,12 @@ def test_volatility_by_quarter(read):
     found = diagnose(calibrate(read["normal"], "gbm"))
     assert list(found.quarter.values[:2]) == ["2021-Q1", "2021-Q2"]
     whole = found.isel(quarter=slice(0, 9))
+    # The figure draws these on axes that are given, the last of five.
+    mine = Figure()
+    panels = list(mine.subplots(1, 5))
+    assert figure_diagnosis(found.isel(asset=0), panels) is mine
+    (drawn,) = (line.get_ydata() for line in panels[4].get_lines() if line.get_marker() == "o")
+    np.testing.assert_array_equal(drawn, found.quarter_volatility.isel(asset=0))
     # The law of normal samples: volatility / sqrt(2 (n - 1)).
     expected = 0.6 / np.sqrt(2 * 90)
     np.testing.assert_allclose(whole.quarter_volatility_standard_error.sel(asset="BTC"), expected, rtol=0.5)

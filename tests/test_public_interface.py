@@ -26,6 +26,8 @@ def test_the_type_checker_is_told_the_same_names_and_homes():
     told = {
         alias.asname: node.module for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names
     }
+    # The figures are a module, which stands beside the names.
+    assert told.pop("figures") == "stresslab"
     assert told == dict(sl._HOMES)
     assert set(told) == set(sl.__all__)
 
@@ -40,6 +42,13 @@ def test_no_public_name_is_hidden_by_a_package():
     # Python binds an imported package over a lazy name, so the two must not share one.
     packages = {entry.stem for entry in Path(sl.__file__).parent.iterdir()}
     assert not packages & set(sl.__all__)
+
+
+def test_figures_are_a_module_that_is_imported_when_it_is_used():
+    program = "import stresslab as sl, sys; before = 'matplotlib' in sys.modules; sl.figures; "
+    program += "print(before, 'matplotlib' in sys.modules, 'jax' in sys.modules, 'figures' in dir(sl))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True", "False", "True"]
 
 
 def test_unknown_name():

@@ -22,25 +22,49 @@ if TYPE_CHECKING:
     help="Which pages the reports have.",
 )
 @click.option("--limits", metavar="FILE", help="Hold every account against these limits.")
-def command(source: str, out: str, jobs: int | None, form: str, limits: str | None) -> int:
+@click.option("--archive", metavar="DIR", help="Keep a copy of every result there, by account and quarter.")
+@click.option(
+    "--quarter",
+    metavar="2026-Q3",
+    help="Quarter of the reviews in the archive; by default that of the scenario's start.",
+)
+def command(
+    source: str,
+    out: str,
+    jobs: int | None,
+    form: str,
+    limits: str | None,
+    archive: str | None,
+    quarter: str | None,
+) -> int:
     """Run every *scenario.toml below FOLDER, or every scenario of a LIST with one a line.
 
     Results stand below DIR under the scenarios' relative paths. What is done and whose inputs are the same is not done
     again. DIR also gets cover.pdf and summary.csv, which rank all accounts, and log.jsonl.
+
+    An archive keeps results over the quarters; reports show how far limits were used in the last eight reviews.
 
     Exit status: 0 all done, 2 a scenario could not be run, 3 all done and a limit is breached.
     """
     from stresslab.commands.interruption import interruptible
     from stresslab.results.output_folder import OutputFolderError
 
+    if quarter is not None and archive is None:
+        raise click.UsageError("--quarter needs --archive DIR")
     try:
         with interruptible() as undisturbed:
             with undisturbed():
                 import stresslab.simulation.block  # noqa: F401
+                from stresslab.reviewing.archive import ArchiveError
                 from stresslab.reviewing.batch import STATUSES, is_breached, run_batch
-            finished = run_batch(source, out, jobs=jobs, form=form, limits=limits, tell=_tell)
+            try:
+                finished = run_batch(
+                    source, out, jobs=jobs, form=form, limits=limits, archive=archive, quarter=quarter, tell=_tell
+                )
+            except ArchiveError as error:
+                raise click.BadParameter(str(error), param_hint="--quarter") from error
     except OutputFolderError as error:
-        raise click.BadParameter(str(error), param_hint="--out") from error
+        raise click.UsageError(str(error)) from error
     counts = {status: sum(each.status == status for each in finished) for status in STATUSES}
     breached = sum(is_breached(each) for each in finished)
     told = ", ".join(f"{number} {status}" for status, number in counts.items())

@@ -11,15 +11,19 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("old", metavar="OLD")
-@click.argument("new", metavar="NEW")
+@click.argument("old", metavar="OLD|ACCOUNT")
+@click.argument("new", metavar="[NEW]", required=False)
 @click.option("--out", required=True, metavar="DIR", help="Folder for table, dataset and figure.")
 @click.option(
     "--paths", type=click.IntRange(1, 10**9), default=20_000, show_default=True, metavar="N", help="Paths of each run."
 )
 @click.option("--threads", type=click.IntRange(1, 1024), metavar="N", help="Blocks in flight; by default one a core.")
-def command(old: str, new: str, out: str, paths: int, threads: int | None) -> int:
-    """Split the change of each headline number from OLD to NEW, two folders of results.
+@click.option("--archive", metavar="DIR", help="Compare the last two reviews of ACCOUNT that a batch put there.")
+@click.option("--quarter", metavar="2026-Q3", help="With --archive: this quarter's review with the one before it.")
+def command(
+    old: str, new: str | None, out: str, paths: int, threads: int | None, archive: str | None, quarter: str | None
+) -> int:
+    """Split the change of each headline number from OLD to NEW, two folders of results or of an archive.
 
     Both are run again with one group exchanged at a time, in all orders: market, positions, collateral, rules, model.
     What is left of the reported change is sampling noise. Writes comparison.nc, comparison.csv and waterfall.svg.
@@ -30,6 +34,7 @@ def command(old: str, new: str, out: str, paths: int, threads: int | None) -> in
     from stresslab.reviewing.exchange import CompareError
     from stresslab.reviewing.verifying import DamagedError
 
+    old, new = _folders(old, new, archive, quarter)
     try:
         with interruptible() as undisturbed:
             with undisturbed():
@@ -48,6 +53,26 @@ def command(old: str, new: str, out: str, paths: int, threads: int | None) -> in
     _print_parts(compared)
     click.echo(f"written to {out}: comparison.csv, comparison.nc, waterfall.svg, manifest.json")
     return 0
+
+
+def _folders(old: str, new: str | None, archive: str | None, quarter: str | None) -> tuple[str, str]:
+    """The two folders to be compared, as they are named or as an archive has them."""
+    if archive is None:
+        if quarter is not None:
+            raise click.UsageError("--quarter needs --archive DIR")
+        if new is None:
+            raise click.UsageError("NEW is missing; name two folders of results, or an account and --archive DIR")
+        return old, new
+    if new is not None:
+        raise click.UsageError("--archive takes one account; the last two of its reviews are compared")
+    from stresslab.reviewing.archive import ArchiveError, last_two
+
+    try:
+        former, latter = last_two(archive, old, quarter)
+    except ArchiveError as error:
+        raise click.UsageError(str(error)) from error
+    click.echo(f"{former.folder} and {latter.folder}")
+    return str(former.folder), str(latter.folder)
 
 
 def _print_parts(compared: xr.Dataset) -> None:

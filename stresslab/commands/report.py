@@ -1,4 +1,4 @@
-"""``stresslab report``: typeset a finished run again, without another simulation."""
+"""``stresslab report``: typeset a finished run again, and its tables, without another simulation."""
 
 from __future__ import annotations
 
@@ -21,14 +21,20 @@ if TYPE_CHECKING:
     show_default=True,
     help="Which pages the report has.",
 )
-def command(results: str, out: str, form: str) -> None:
+@click.option(
+    "--tables",
+    metavar="csv|parquet|excel",
+    help="Also write tables, beside FILE in a folder FILE_tables; parquet and excel need the extra stresslab[tables].",
+)
+def command(results: str, out: str, form: str, tables: str | None) -> None:
     """Typeset a report from RESULTS, a run's folder or its results.nc.
 
-    Nothing is simulated. A folder's replay.nc and models.nc give their pages, as in the run's own report; the bytes are
-    those of the run's own report of that form.
+    Nothing is simulated. A folder's replay.nc, models.nc and history.nc give their pages, as in the run's own report;
+    the bytes are those of the run's own report of that form.
     """
-    from stresslab.results.output_folder import is_former_run
+    from stresslab.results.output_folder import OutputFolderError, is_former_run, output_folder, write_manifest
     from stresslab.results.saving import ResultsError
+    from stresslab.results.table_formats import TableFormatError, read_formats, write_tables
 
     target = Path(out)
     problem = None
@@ -43,9 +49,23 @@ def command(results: str, out: str, form: str) -> None:
     if problem is not None:
         raise click.BadParameter(problem, param_hint="--out")
     try:
+        formats = None if tables is None else read_formats(tables)
+    except TableFormatError as error:
+        raise click.BadParameter(str(error), param_hint="--tables") from error
+    try:
         found, companions = _read(Path(results))
     except ResultsError as error:
         raise click.BadParameter(str(error), param_hint="RESULTS") from error
+
+    if formats is not None:
+        beside = target.with_name(f"{target.stem}_tables")
+        try:
+            with output_folder(beside) as folder:
+                write_tables(found, folder, formats)
+                write_manifest(folder, {"title": found.attrs["title"], "scenario_hash": found.attrs["scenario_hash"]})
+        except OutputFolderError as error:
+            raise click.BadParameter(str(error), param_hint="--tables") from error
+        click.echo(f"written to {beside}: {', '.join(formats)}")
 
     # Charts and typesetting take a second to import.
     from stresslab.report import typeset
@@ -58,12 +78,16 @@ def command(results: str, out: str, form: str) -> None:
 
 
 def _read(source: Path) -> tuple[xr.Dataset, dict[str, xr.Dataset]]:
-    """Results, and what else of the run's folder has a page: the other market models, and replays."""
-    from stresslab.results.saving import load, load_replays
+    """Results, and what else of the run's folder has a page: other market models, replays, former limits."""
+    from stresslab.results.saving import load, load_history, load_replays
 
     companions = {
         role: read(source / name)
-        for role, name, read in (("models", "models.nc", load), ("replays", "replay.nc", load_replays))
+        for role, name, read in (
+            ("models", "models.nc", load),
+            ("replays", "replay.nc", load_replays),
+            ("history", "history.nc", load_history),
+        )
         if (source / name).is_file()
     }
     if "models" in companions:

@@ -49,6 +49,13 @@ if TYPE_CHECKING:
 @click.option("--replays", is_flag=True, help="Also take the book through the named crashes; a page of the report.")
 @click.option("--limits", metavar="FILE", help="Hold the results against these limits; lights on page 1 of the report.")
 @click.option("--fail-on-breach", is_flag=True, help="End with status 3 if a limit is breached.")
+@click.option(
+    "--tables",
+    default="csv",
+    show_default=True,
+    metavar="csv|parquet|excel",
+    help="Tables besides CSV, with commas between them; they need the extra stresslab[tables].",
+)
 @click.option("--dry-run", is_flag=True, help="Print steps, memory, disk and time to expect, and stop.")
 def command(
     scenario: str,
@@ -65,9 +72,10 @@ def command(
     replays: bool,
     limits: str | None,
     fail_on_breach: bool,
+    tables: str,
     dry_run: bool,
 ) -> int:
-    """Simulate a scenario and write results.nc, report.pdf, tables/*.csv and manifest.json to a folder.
+    """Simulate a scenario and write results.nc, report.pdf, tables and manifest.json to a folder.
 
     Under several models they stand in one folder a model, beside models.nc, models.csv, models.svg, and
     a report.pdf of the first with a page on all.
@@ -78,6 +86,7 @@ def command(
     from stresslab.measures.evaluate import NoValidPathError
     from stresslab.measures.precision import PrecisionError, read_precision
     from stresslab.results.output_folder import OutputFolderError
+    from stresslab.results.table_formats import TableFormatError, read_formats
     from stresslab.scenario.limits import read_limits
     from stresslab.scenario.model_choice import read_scenarios
     from stresslab.scenario.replay import ReplayError
@@ -86,6 +95,10 @@ def command(
 
     if fail_on_breach and limits is None:
         raise click.UsageError("--fail-on-breach needs --limits FILE")
+    try:
+        formats = read_formats(tables)
+    except TableFormatError as error:
+        raise click.BadParameter(str(error), param_hint="--tables") from error
     named = None if models is None else [name.strip() for name in models.split(",")]
     questions = read_scenarios(scenario, paths=paths, seed=seed, models=named)
     question = questions[0]
@@ -126,6 +139,7 @@ def command(
                     "until": precision,
                     "replays": replayed,
                     "limits": held,
+                    "tables": formats,
                     "progress": progress,
                 }
                 if len(questions) == 1:

@@ -29,6 +29,7 @@ def typeset(
     form: str = "standard",
     models: xr.Dataset | None = None,
     replays: xr.Dataset | None = None,
+    history: xr.Dataset | None = None,
 ) -> None:
     """Write the report of a run as a PDF, whole or not at all.
 
@@ -44,6 +45,8 @@ def typeset(
         From `stresslab.results.models.across_models`, these results first: adds the page on market models.
     replays : xarray.Dataset, optional
         From `stresslab.replay`: adds the page on crashes of the past.
+    history : xarray.Dataset, optional
+        From `stresslab.results.limit_history.limit_history`: adds the page on limits over the last reviews.
 
     Raises
     ------
@@ -59,7 +62,7 @@ def typeset(
 
     if form not in FORMS:
         raise ValueError(f'there is no form "{form}" of the report; the forms are {", ".join(sorted(FORMS))}')
-    pdf, _ = compile_report(results, form, models=models, replays=replays)
+    pdf, _ = compile_report(results, form, models=models, replays=replays, history=history)
     write_pdf(pdf, path)
 
 
@@ -122,7 +125,12 @@ def compile_replays(replays: xr.Dataset) -> tuple[bytes, list[str]]:
 
 
 def compile_report(
-    results: xr.Dataset, form: str, *, models: xr.Dataset | None = None, replays: xr.Dataset | None = None
+    results: xr.Dataset,
+    form: str,
+    *,
+    models: xr.Dataset | None = None,
+    replays: xr.Dataset | None = None,
+    history: xr.Dataset | None = None,
 ) -> tuple[bytes, list[str]]:
     """The PDF of a report, and what the typesetter warned of: nothing, unless the template is at fault.
 
@@ -132,7 +140,7 @@ def compile_report(
         A run's results.
     form : {"standard", "short"}
         Which pages.
-    models, replays : xarray.Dataset, optional
+    models, replays, history : xarray.Dataset, optional
         As `typeset` takes them.
 
     Returns
@@ -143,7 +151,7 @@ def compile_report(
     from stresslab.report.pages import pages
     from stresslab.report.review import Review
 
-    review = Review(results, models, replays)
+    review = Review(results, models, replays, history)
     return compile_pages(
         pages(review, form),
         kind="Stress review",

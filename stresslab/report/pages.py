@@ -14,6 +14,7 @@ from stresslab.report.charts.loss import figure_loss_distribution, figure_loss_t
 from stresslab.report.charts.margin_ratio import figure_margin_ratio
 from stresslab.report.charts.survival import figure_account_survival, figure_position_survival
 from stresslab.report.formatting import count, money
+from stresslab.report.limit_pages import limits_page
 from stresslab.report.limit_table import limit_table
 from stresslab.report.limitations import limitations
 from stresslab.report.manifest import manifest
@@ -299,9 +300,10 @@ def manifest_page(review: Review, appendix: list[Table]) -> Page:
     return Page("Manifest", manifest(review))
 
 
-FORMS: dict[str, tuple[Callable[[Review, list[Table]], Page | LeftOut], ...]] = {
+FORMS: dict[str, tuple[Callable[[Review, list[Table]], Page | LeftOut | None], ...]] = {
     "short": (
         summary_page,
+        limits_page,
         liquidation_probability_page,
         short_loss_page,
         collateral_page,
@@ -312,6 +314,7 @@ FORMS: dict[str, tuple[Callable[[Review, list[Table]], Page | LeftOut], ...]] = 
     ),
     "standard": (
         summary_page,
+        limits_page,
         book_page,
         liquidation_prices_page,
         liquidation_probability_page,

@@ -32,11 +32,14 @@ class Review:
         The same question under several market models, these results first; from `stresslab.results.models`.
     replays : xarray.Dataset, optional
         The same book in crashes of the past; from `stresslab.results.replay_dataset`.
+    history : xarray.Dataset, optional
+        Limits of the account's former reviews; from `stresslab.results.limit_history`.
     """
 
     results: xr.Dataset
     models: xr.Dataset | None = None
     replays: xr.Dataset | None = None
+    history: xr.Dataset | None = None
 
     @cached_property
     def _places(self) -> dict[str, dict[Any, int]]:

@@ -122,9 +122,16 @@ def style() -> Iterator[None]:
         yield
 
 
+class ReportFigure(Figure):
+    """A figure that a notebook shows as it is, without a backend to be chosen."""
+
+    def _repr_svg_(self) -> str:
+        return svg(self)
+
+
 def new_figure(height: float, *, fitted: bool = True) -> Figure:
     """An empty figure as wide as the text, in inches of height, its margins fitted or not; belongs inside `style`."""
-    figure = Figure(figsize=(WIDTH, height), layout="constrained" if fitted else None)
+    figure = ReportFigure(figsize=(WIDTH, height), layout="constrained" if fitted else None)
     FigureCanvasSVG(figure)
     return figure
 

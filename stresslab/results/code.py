@@ -10,7 +10,10 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
+import xarray as xr
+
 import stresslab
+from stresslab.results.limit_history import history_hash
 from stresslab.scenario.limits import Limits
 from stresslab.scenario.resolution import identity
 from stresslab.scenario.scenario import Scenario
@@ -37,7 +40,9 @@ def versions() -> dict[str, str]:
     return own | {library: version(library) for library in _LIBRARIES}
 
 
-def run_identity(scenarios: Sequence[Scenario], form: str, limits: Limits | None) -> str:
+def run_identity(
+    scenarios: Sequence[Scenario], form: str, limits: Limits | None, history: xr.Dataset | None = None
+) -> str:
     """What the bytes of a run's results, tables and report follow from, as one hash.
 
     Parameters
@@ -48,6 +53,8 @@ def run_identity(scenarios: Sequence[Scenario], form: str, limits: Limits | None
         Of the report.
     limits : Limits or None
         Held against the results.
+    history : xarray.Dataset, optional
+        Limits of former reviews, of which the report has a page.
 
     Returns
     -------
@@ -59,6 +66,7 @@ def run_identity(scenarios: Sequence[Scenario], form: str, limits: Limits | None
         "texts": [dict(each.documents) for each in scenarios],
         "form": form,
         "limits": None if limits is None else limits.text,
+        "history": history_hash(history),
         "code": code_hash(),
         "versions": versions(),
     }

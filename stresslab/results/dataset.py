@@ -19,6 +19,7 @@ from stresslab.results.code import versions
 from stresslab.results.contributions import contribution_values
 from stresslab.results.policy_variables import OPTIONAL
 from stresslab.results.reverse_stress import NEAREST_VARIABLES, breaking_values, nearest_day_values
+from stresslab.results.shown import Results
 from stresslab.results.variable import Variable
 from stresslab.results.variables import LEVELS, PROFILE, QUANTILES, REVIEW_DAYS, VARIABLES, companions
 from stresslab.scenario.resolution import identity, resolved
@@ -59,7 +60,7 @@ def assemble(scenario: Scenario, outcomes: Outcomes) -> xr.Dataset:
     bases = [policy_base(each, scenario.configurations) for each in scenario.configurations]
     if any(bases):
         values["policy_base"] = np.array([base or "" for base in bases], dtype=object)
-    return xr.Dataset(
+    return Results(
         data_vars=dict(_variables(values, scenario.book.currency)),
         coords=_coordinates(scenario, axes) | {"claim": [claim.statement for claim in found]},
         attrs=_attributes(scenario, outcomes),

@@ -13,6 +13,7 @@ import xarray as xr
 from xarray.backends import H5NetCDFStore
 
 from stresslab.results.dataset import SCHEMA
+from stresslab.results.shown import as_results
 from stresslab.scenario.scenario import Scenario
 from stresslab.simulation.outcomes import Outcomes
 
@@ -72,7 +73,7 @@ def load(path: str | Path) -> xr.Dataset:
         raise ResultsError(f"{path} is netCDF but no result of stresslab; name a results.nc")
     if schema != SCHEMA:
         raise ResultsError(f"{path} has schema {schema}, this version reads {SCHEMA}; run the scenario again")
-    return results
+    return as_results(results)
 
 
 def load_replays(path: str | Path) -> xr.Dataset:
@@ -97,6 +98,30 @@ def load_replays(path: str | Path) -> xr.Dataset:
     if "crash" not in replays.dims or "scenario_hash" not in replays.attrs:
         raise ResultsError(f"{path} is netCDF but holds no replays of stresslab; name a replay.nc")
     return replays
+
+
+def load_history(path: str | Path) -> xr.Dataset:
+    """Read the ``history.nc`` of a run that was put in an archive.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+
+    Returns
+    -------
+    xarray.Dataset
+        As `stresslab.results.limit_history.limit_history` gave it.
+
+    Raises
+    ------
+    ResultsError
+        If the file is missing, damaged, or holds no limits of former reviews.
+    """
+    history = _loaded(Path(path), path)
+    if not {"review", "limit"} <= set(history.dims) or "quarter" not in history.attrs:
+        raise ResultsError(f"{path} is netCDF but holds no limits of former reviews; name a history.nc")
+    return history
 
 
 def _loaded(source: Path, named: str | Path) -> xr.Dataset:

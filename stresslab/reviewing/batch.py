@@ -25,6 +25,7 @@ from stresslab.results.code import run_identity
 from stresslab.results.output_folder import OutputFolderError, read_manifest
 from stresslab.results.saving import ResultsError, load
 from stresslab.reviewing.account_row import AccountRow, account_row
+from stresslab.reviewing.archive import ArchiveError, claim_archive, former_limits, keep, read_quarter, shelf_of
 from stresslab.reviewing.jobs import Job, claim_folder, find_jobs, nested, remove_leftovers
 from stresslab.reviewing.verifying import DamagedError, check_files
 from stresslab.scenario.limits import read_limits
@@ -68,6 +69,8 @@ class _Task:
     folder: Path
     form: str
     limits: str | None
+    archive: Path | None
+    quarter: str | None
     threads: int
 
 
@@ -78,6 +81,8 @@ def run_batch(
     jobs: int | None = None,
     form: str = "short",
     limits: str | Path | None = None,
+    archive: str | Path | None = None,
+    quarter: str | None = None,
     tell: Callable[[Finished], None] | None = None,
 ) -> tuple[Finished, ...]:
     """Run every scenario of a folder or a list.
@@ -95,6 +100,11 @@ def run_batch(
         Of the reports.
     limits : path, optional
         Limits that every account is held against.
+    archive : path, optional
+        Where a copy of every result is put by account and quarter; from former reviews there the reports have the page
+        on limits.
+    quarter : str, optional
+        Of the reviews, such as ``2026-Q3``; by default that of each scenario's ``start``.
     tell : callable, optional
         Called with every job as it ends.
 
@@ -108,18 +118,23 @@ def run_batch(
     InputError
         If there is no scenario, or the list or the limits have faults. Faults of a scenario do not raise.
     OutputFolderError
-        If the folder holds something else, or cannot be written.
+        If the folder or the archive holds something else, or cannot be written.
+    ArchiveError
+        If the quarter is none.
     """
+    if quarter is not None:
+        read_quarter(quarter)
     found = find_jobs(source, out)
     if limits is not None:
         read_limits(limits)
+    shelves = None if archive is None else claim_archive(archive)
     folder = claim_folder(out)
     remove_leftovers(folder, found)
     width = min(jobs or os.cpu_count() or 1, len(found))
     threads = max(1, (os.cpu_count() or 1) // width)
     inner = nested(found)
     tasks = [
-        _Task(job, folder, form, None if limits is None else str(limits), threads)
+        _Task(job, folder, form, None if limits is None else str(limits), shelves, quarter, threads)
         for job in found
         if job.name not in inner
     ]
@@ -200,22 +215,33 @@ def _perform(task: _Task) -> Finished:
     try:
         scenarios = read_scenarios(job.file)
         limits = None if task.limits is None else read_limits(task.limits, scenarios)
+        shelf = None if task.archive is None else shelf_of(task.archive, job.name, task.quarter, scenarios[0])
+        history = None if shelf is None or limits is None else former_limits(shelf)
         names = ["."] if len(scenarios) == 1 else [scenario.market.model for scenario in scenarios]
-        kept = _unchanged(job, place, run_identity(scenarios, task.form, limits), names)
+        kept = _unchanged(job, place, run_identity(scenarios, task.form, limits, history), names)
         if kept is not None:
+            if shelf is not None:
+                keep(place, shelf)
             return kept
         from stresslab.running import run_models_to_folder, run_to_folder
         from stresslab.simulation.executors import ThreadExecutor
 
-        executor = ThreadExecutor(task.threads, _PROGRAMS)
+        options: dict[str, Any] = {
+            "form": task.form,
+            "limits": limits,
+            "history": history,
+            "executor": ThreadExecutor(task.threads, _PROGRAMS),
+        }
         if len(scenarios) == 1:
-            _, seconds = run_to_folder(scenarios[0], place, form=task.form, limits=limits, executor=executor)
+            _, seconds = run_to_folder(scenarios[0], place, **options)
         else:
-            _, seconds = run_models_to_folder(scenarios, place, form=task.form, limits=limits, executor=executor)
+            _, seconds = run_models_to_folder(scenarios, place, **options)
+        if shelf is not None:
+            keep(place, shelf)
         rows = tuple(account_row(job.name, load(place / name)) for name in names)
     except InputError as error:
         return Finished(job, "failed", faults=tuple(str(fault) for fault in error.faults))
-    except (OutputFolderError, MemoryError) as error:
+    except (OutputFolderError, ArchiveError, MemoryError) as error:
         return _refused(job, str(error) or "the paths do not fit into memory; ask for fewer")
     except Exception as error:
         return _refused(job, f"stresslab failed: {type(error).__name__}: {error}")

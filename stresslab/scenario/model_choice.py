@@ -11,7 +11,7 @@ from stresslab.documents.findings import Document, Findings
 from stresslab.documents.names import shown
 from stresslab.documents.reading import keys_of, open_document
 from stresslab.market.models import MODELS
-from stresslab.scenario.reading import scenario_from
+from stresslab.scenario.reading import read_scenario, scenario_from
 from stresslab.scenario.scenario import Scenario
 from stresslab.scenario.tables import MarketTable
 
@@ -91,3 +91,32 @@ def _under(document: Document, name: object, among: Sequence[str]) -> Document:
 
 def _keys(name: object) -> list[str]:
     return keys_of(MODELS[name].parameters) if isinstance(name, str) and name in MODELS else []
+
+
+def question_of(scenario: Scenario | str | Path, paths: int | None = None, seed: int | None = None) -> Scenario:
+    """A scenario, or that of a file, with another number of paths or seed.
+
+    Parameters
+    ----------
+    scenario : Scenario or path
+        As it was read, or the file.
+    paths, seed : int, optional
+        Taken in place of its own: 1 to 1e9, and 0 to 2**63 - 1.
+
+    Raises
+    ------
+    InputError
+        If the file has faults.
+    ValueError
+        If a number is out of range, or the paths of a scenario that was read are given prices.
+    """
+    if not isinstance(scenario, Scenario):
+        return read_scenario(scenario, paths=paths, seed=seed)
+    if paths is not None and not 1 <= paths <= 10**9:
+        raise ValueError(f"the number of paths is {paths}; it is 1 to 1e9")
+    if seed is not None and not 0 <= seed < 2**63:
+        raise ValueError(f"the seed is {seed}; it is 0 to 2**63 - 1")
+    if paths is not None and scenario.market.paths is not None:
+        raise ValueError("the scenario draws from given price paths; read it anew with another number of them")
+    own = (scenario.paths if paths is None else paths, scenario.seed if seed is None else seed)
+    return replace(scenario, paths=own[0], seed=own[1])

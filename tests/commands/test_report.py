@@ -67,3 +67,35 @@ def test_pages_on_models_and_replays_come_from_their_own_files(tmp_path):
     # Control: one model alone has fewer pages.
     assert cli.main(["report", str(tmp_path / "run" / "gbm"), "--form", "short", "--out", str(again)]) == 0
     assert again.read_bytes() != (tmp_path / "run" / "report.pdf").read_bytes()
+
+
+def test_tables_stand_beside_the_report(runs, tmp_path, capsys):
+    words = ["report", str(runs / "short"), "--form", "short", "--out", str(tmp_path / "again.pdf")]
+    assert cli.main([*words, "--tables", "excel"]) == 0
+    beside = tmp_path / "again_tables"
+    # Oracle: the run's own tables, made of a dataset that had not been through a file.
+    for path in (runs / "short" / "tables").iterdir():
+        assert (beside / path.name).read_bytes() == path.read_bytes()
+    assert (beside / "tables.xlsx").is_file()
+    assert f"written to {beside}: csv, excel\n" in capsys.readouterr().out
+    # They are replaced with what they were made of, and nothing that is not theirs is lost.
+    assert cli.main([*words, "--tables", "csv"]) == 0
+    assert not (beside / "tables.xlsx").exists()
+    (beside / "remarks.txt").write_text("mine")
+    (tmp_path / "again.pdf").unlink()
+    assert "remarks.txt" in refused(capsys, *words[1:], "--tables", "csv")
+    assert (beside / "remarks.txt").read_text() == "mine"
+    assert not (tmp_path / "again.pdf").exists()
+    assert "there is no format 'xls'" in refused(capsys, *words[1:], "--tables", "xls")
+
+
+def test_a_run_writes_the_tables_that_are_asked_for(tmp_path, capsys):
+    file = write(tmp_path, scenario=edited(TINY, ('"gbm"', '["gbm", "student_t"]\ndegrees_of_freedom = 4.0')))
+    words = ["run", str(file), "--form", "short", "--out", str(tmp_path / "run")]
+    assert cli.main([*words, "--tables", "parquet,excel"]) == 0
+    for model in ("gbm", "student_t"):
+        names = {path.name for path in (tmp_path / "run" / model / "tables").iterdir()}
+        assert {"by_configuration.csv", "by_configuration.parquet", "tables.xlsx"} <= names
+    capsys.readouterr()
+    assert cli.main([*words, "--tables", "pickle"]) == 2
+    assert "there is no format 'pickle' of tables; the formats are csv, parquet, excel" in capsys.readouterr().err

@@ -11,9 +11,12 @@ from functools import cache
 import numpy as np
 import pytest
 import xarray as xr
+from matplotlib.figure import Figure
 from pypdf import PdfReader
 
 from stresslab.report import compile_replays, compile_report
+from stresslab.report.charts.models import figure_models
+from stresslab.report.charts.replay import figure_replay
 from stresslab.report.model_pages import Models, apart, shortfall
 from stresslab.report.pages import pages
 from stresslab.report.replay_pages import Replays, what_happened
@@ -176,3 +179,22 @@ def test_models_read_by_name_are_runs_of_their_own():
     for name, own in runs.items():
         figure = float(own.expected_loss.sel(configuration="as_booked"))
         assert models.estimates("expected_loss", "as_booked")[name].value == figure
+
+
+@pytest.mark.parametrize("draw", [figure_models, figure_replay], ids=["models", "replay"])
+def test_figures_on_given_axes_hold_what_their_own_hold(draw):
+    given = joined((0.1, 0.09, 0.11), (0.3, 0.29, 0.31)) if draw is figure_models else replays()
+    own = draw(given).axes
+    mine = Figure()
+    axes = list(mine.subplots(1, len(own)))
+    assert draw(given, axes) is mine
+    for one, other in zip(axes, own, strict=True):
+        assert one.get_xlabel() == other.get_xlabel()
+        assert len(one.get_lines()) == len(other.get_lines()) > 0
+        for line, wanted in zip(one.get_lines(), other.get_lines(), strict=True):
+            np.testing.assert_array_equal(line.get_xydata(), wanted.get_xydata())
+    legend = axes[0].get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == [
+        text.get_text() for text in draw(given).legends[0].get_texts()
+    ]

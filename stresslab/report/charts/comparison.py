@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from stresslab.report.charts.marks import compact_money, percent_tick
-from stresslab.report.style import INK, PALE, new_figure, style
+from stresslab.report.charts.marks import compact_money, figure_of, percent_tick
+from stresslab.report.charts.panels import named_rows, side_by_side
+from stresslab.report.style import INK, PALE, style
 
 _TITLES = (
     ("account_liquidation_probability", "P(any liquidation), %"),
@@ -19,13 +22,17 @@ _TITLES = (
 _RAISES, _LOWERS = "#a23b2a", "#2c6e8f"
 
 
-def figure_waterfall(compared: xr.Dataset, configuration: str = "as_booked") -> Figure:
+def figure_waterfall(
+    compared: xr.Dataset, axes: Sequence[Axes] | None = None, *, configuration: str = "as_booked"
+) -> Figure:
     """Probability of any liquidation, expected loss and shortfall at 97.5 %, each split into its parts.
 
     Parameters
     ----------
     compared : xarray.Dataset
         From `stresslab.reviewing.comparing.compare`.
+    axes : sequence of matplotlib.axes.Axes, optional
+        Three axes to draw on; by default a figure of its own.
     configuration : str
         Which one is drawn.
 
@@ -36,20 +43,17 @@ def figure_waterfall(compared: xr.Dataset, configuration: str = "as_booked") -> 
     """
     names = ["old", *(str(group) for group in compared.group.values), "new"]
     with style():
-        figure = new_figure(1.0 + 0.3 * len(names))
-        panels = figure.subplots(1, len(_TITLES), sharey=True)
-        for axes, (number, title) in zip(panels, _TITLES, strict=True):
+        panels = side_by_side(len(_TITLES), 1.0 + 0.3 * len(names)) if axes is None else list(axes)
+        for one, (number, title) in zip(panels, _TITLES, strict=True):
             at = compared.sel(number=number, configuration=configuration)
-            _waterfall(axes, float(at.old), at.part.values, float(at.new))
+            _waterfall(one, float(at.old), at.part.values, float(at.new))
             share = str(at.units.item()) == "1"
-            axes.set_xlabel(title if share else f"{title}, {compared.attrs['currency']}")
-            axes.xaxis.set_major_formatter(FuncFormatter(percent_tick if share else compact_money))
-            axes.xaxis.set_major_locator(MaxNLocator(4))
-            axes.grid(visible=True, axis="x")
-            axes.tick_params(axis="y", length=0)
-        panels[0].set_yticks(range(len(names)), names)
-        panels[0].set_ylim(len(names) - 0.5, -0.5)
-        return figure
+            one.set_xlabel(title if share else f"{title}, {compared.attrs['currency']}")
+            one.xaxis.set_major_formatter(FuncFormatter(percent_tick if share else compact_money))
+            one.xaxis.set_major_locator(MaxNLocator(4))
+            one.grid(visible=True, axis="x")
+        named_rows(panels, names)
+        return figure_of(panels[0])
 
 
 def _waterfall(axes: Axes, old: float, parts: np.ndarray, new: float) -> None:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import xarray as xr
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from stresslab.report.charts.marks import figure_of
 from stresslab.report.style import INK, MUTED, PALE, new_figure, style
 
 
-def figure_diagnosis(results: xr.Dataset) -> Figure:
+def figure_diagnosis(results: xr.Dataset, axes: Sequence[Axes] | None = None) -> Figure:
     """Transforms, quantiles, squares, tails and stability of one asset.
 
     Parameters
     ----------
     results : xarray.Dataset
         From `stresslab.diagnosis.diagnose`, one asset of it.
+    axes : sequence of matplotlib.axes.Axes, optional
+        Five axes to draw on; by default a figure of its own.
 
     Returns
     -------
@@ -23,10 +29,9 @@ def figure_diagnosis(results: xr.Dataset) -> Figure:
         Each panel names its variable. Panels that need a law of residuals say so where the model has none.
     """
     with style():
-        figure = new_figure(4.6)
-        panels = figure.subplot_mosaic("ABC;DEE")
+        panels = list(new_figure(4.6).subplot_mosaic("ABC;DEE").values()) if axes is None else list(axes)
         has_law = bool(np.isfinite(results.law_quantile.values).all())
-        density, quantiles, squares, tail, stability = (panels[name] for name in "ABCDE")
+        density, quantiles, squares, tail, stability = panels
 
         if has_law:
             edges = np.linspace(0.0, 1.0, results.sizes["bin"] + 1)
@@ -38,9 +43,9 @@ def figure_diagnosis(results: xr.Dataset) -> Figure:
             ends = [min(law[0], seen[0]), max(law[-1], seen[-1])]
             quantiles.plot(ends, ends, color=MUTED, linewidth=0.8)
             quantiles.plot(law, seen, color=INK, marker="o", linestyle="none")
-        for axes in (density, quantiles):
+        for one in (density, quantiles):
             if not has_law:
-                axes.text(0.5, 0.5, "no law in closed form", ha="center", va="center", transform=axes.transAxes)
+                one.text(0.5, 0.5, "no law in closed form", ha="center", va="center", transform=one.transAxes)
         density.set_xlabel("transform_density")
         quantiles.set_xlabel("law_quantile")
         quantiles.set_ylabel("residual_quantile")
@@ -68,4 +73,4 @@ def figure_diagnosis(results: xr.Dataset) -> Figure:
         stability.set_xticks(rows[::every], results.quarter.values[::every])
         stability.set_ylim(bottom=0.0)
         stability.set_xlabel("quarter_volatility, 95 %")
-        return figure
+        return figure_of(density)

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from stresslab.report.charts.marks import compact_money, dodge, percent_tick
+from stresslab.report.charts.marks import compact_money, dodge, figure_of, percent_tick
+from stresslab.report.charts.panels import common_legend, named_rows, side_by_side
 from stresslab.report.review import label
-from stresslab.report.style import PALE, look, new_figure, style
+from stresslab.report.style import PALE, look, style
 
 
-def figure_models(joined: xr.Dataset) -> Figure:
+def figure_models(joined: xr.Dataset, axes: Sequence[Axes] | None = None) -> Figure:
     """Probability of any liquidation, expected loss and shortfall at 97.5 %, by model and configuration.
 
     Parameters
     ----------
     joined : xarray.Dataset
         Results with the dim ``model``.
+    axes : sequence of matplotlib.axes.Axes, optional
+        Three axes to draw on; by default a figure of its own.
 
     Returns
     -------
@@ -27,28 +32,26 @@ def figure_models(joined: xr.Dataset) -> Figure:
         estimates as booked. Intervals are of 95 %.
     """
     with style():
-        figure = new_figure(1.1 + 0.42 * joined.sizes["model"])
-        panels = figure.subplots(1, 3, sharey=True)
+        panels = side_by_side(3, 1.1 + 0.42 * joined.sizes["model"]) if axes is None else list(axes)
         chance, tail = "account_liquidation_probability", joined.sel(level=0.975)
         _dots(panels[0], joined, joined[chance], joined[f"{chance}_lower"], joined[f"{chance}_upper"])
         panels[0].set_xlabel("P(any liquidation), %")
         panels[0].xaxis.set_major_formatter(FuncFormatter(percent_tick))
-        for axes, name, title in (
+        for one, name, title in (
             (panels[1], "expected_loss", "expected loss"),
             (panels[2], "expected_shortfall", "expected shortfall 97.5 %"),
         ):
-            _dots(axes, joined, tail[name], tail[f"{name}_lower"], tail[f"{name}_upper"])
-            axes.set_xlabel(f"{title}, {joined.attrs['currency']}")
-            axes.xaxis.set_major_formatter(FuncFormatter(compact_money))
-        for axes in panels:
-            axes.xaxis.set_major_locator(MaxNLocator(4))
+            _dots(one, joined, tail[name], tail[f"{name}_lower"], tail[f"{name}_upper"])
+            one.set_xlabel(f"{title}, {joined.attrs['currency']}")
+            one.xaxis.set_major_formatter(FuncFormatter(compact_money))
+        for one in panels:
+            one.xaxis.set_major_locator(MaxNLocator(4))
         names = [f"\u2192 {name}" if row == 0 else str(name) for row, name in enumerate(joined.model.values)]
-        panels[0].set_yticks(range(len(names)), names)
+        named_rows(panels, names)
         panels[0].get_yticklabels()[0].set_fontweight("bold")
-        panels[0].set_ylim(len(names) - 0.5, -0.5)
-        handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper center", ncols=min(4, len(labels)))
-        return figure
+        entries = panels[0].get_legend_handles_labels()
+        common_legend(panels, entries, min(4, len(entries[1])), own=axes is None)
+        return figure_of(panels[0])
 
 
 def _dots(axes: Axes, joined: xr.Dataset, value: xr.DataArray, lower: xr.DataArray, upper: xr.DataArray) -> None:

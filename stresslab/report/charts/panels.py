@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.ticker import NullLocator
 
+from stresslab.report.charts.marks import figure_of
 from stresslab.report.style import WIDTH, new_figure
 
 _BELOW = 0.42
@@ -67,6 +69,27 @@ def only_below(panels: Sequence[Axes], columns: int, name: str) -> None:
             one.tick_params(axis="x", labelbottom=False)
         else:
             one.set_xlabel(name)
+
+
+def side_by_side(count: int, height: float) -> list[Axes]:
+    """Axes of a new figure in one row, their rows in common; belongs inside `style`."""
+    return list(new_figure(height).subplots(1, count, sharey=True))
+
+
+def named_rows(panels: Sequence[Axes], names: Sequence[str]) -> None:
+    """Rows from above to below in every panel, their names left of the first."""
+    for place, one in enumerate(panels):
+        one.set_yticks(range(len(names)), names)
+        one.set_ylim(len(names) - 0.5, -0.5)
+        one.tick_params(axis="y", length=0, labelleft=place == 0)
+
+
+def common_legend(panels: Sequence[Axes], entries: tuple[list[Any], list[Any]], columns: int, *, own: bool) -> None:
+    """One legend above the panels of a figure of ours; above the first of axes that were given."""
+    if own:
+        figure_of(panels[0]).legend(*entries, loc="outside upper center", ncols=columns)
+    else:
+        panels[0].legend(*entries, loc="lower left", bbox_to_anchor=(0.0, 1.08), ncols=columns)
 
 
 def without_minor_ticks(*axes: Axis) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from stresslab.report.charts.marks import percent_tick
+from stresslab.report.charts.marks import figure_of, percent_tick
+from stresslab.report.charts.panels import common_legend
 from stresslab.report.style import INK, MUTED, new_figure, panel, style
 
 _COLORS = ("#0060a8", "#d1480e", "#00835a", "#7a4fa3", "#8a6d00", "#a83279")
@@ -17,13 +20,15 @@ _MOST = 6
 _HIGHEST = 1000.0
 
 
-def figure_replay(results: xr.Dataset) -> Figure:
+def figure_replay(results: xr.Dataset, axes: Sequence[Axes] | None = None) -> Figure:
     """Small multiples, a row for each replay: prices on the left, margin ratios of the pools as booked on the right.
 
     Parameters
     ----------
     results : xarray.Dataset
         From a replay.
+    axes : sequence of matplotlib.axes.Axes, optional
+        Two axes for each replay, those of the first one first; by default a figure of its own.
 
     Returns
     -------
@@ -36,17 +41,18 @@ def figure_replay(results: xr.Dataset) -> Figure:
     pools = _first(results.pool.values, booked.values)
     with style():
         # Six rows and a caption fit on a page.
-        figure = new_figure(min(1.1 + 1.55 * results.sizes["crash"], max(8.1, 1.1 + 1.1 * results.sizes["crash"])))
-        grid = figure.subplots(results.sizes["crash"], 2, squeeze=False)
+        height = min(1.1 + 1.55 * results.sizes["crash"], max(8.1, 1.1 + 1.1 * results.sizes["crash"]))
+        own = new_figure(height).subplots(results.sizes["crash"], 2).ravel() if axes is None else axes
+        panels = list(own)
         for row, crash in enumerate(results.crash.values):
-            _prices(grid[row][0], results.sel(crash=crash), assets)
-            _ratios(grid[row][1], results.sel(crash=crash), pools)
-        for axes in grid[-1]:
-            axes.set_xlabel("hours from the start")
-        handles, names = grid[0][0].get_legend_handles_labels()
-        more = grid[0][1].get_legend_handles_labels()
-        figure.legend(handles + more[0], names + more[1], loc="outside upper center", ncols=4)
-        return figure
+            _prices(panels[2 * row], results.sel(crash=crash), assets)
+            _ratios(panels[2 * row + 1], results.sel(crash=crash), pools)
+        for one in panels[-2:]:
+            one.set_xlabel("hours from the start")
+        handles, names = panels[0].get_legend_handles_labels()
+        more = panels[1].get_legend_handles_labels()
+        common_legend(panels, (handles + more[0], names + more[1]), 4, own=axes is None)
+        return figure_of(panels[0])
 
 
 def _first(names: np.ndarray, figures: np.ndarray) -> list[str]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import xarray as xr
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from stresslab.report.charts.marks import compact_money, percent_tick
+from stresslab.report.charts.marks import compact_money, figure_of, percent_tick
+from stresslab.report.charts.panels import common_legend, named_rows, side_by_side
 from stresslab.report.review import label
-from stresslab.report.style import INK, MUTED, PALE, look, new_figure, style
+from stresslab.report.style import INK, MUTED, PALE, look, style
 
 _PANELS = (
     ("account_liquidation_probability", "P(any liquidation), %", percent_tick),
@@ -16,13 +20,15 @@ _PANELS = (
 )
 
 
-def figure_uncertainty(results: xr.Dataset) -> Figure:
+def figure_uncertainty(results: xr.Dataset, axes: Sequence[Axes] | None = None) -> Figure:
     """Every draw of the market's figures as a tick, the envelope as a bar, the stated figures as a mark with interval.
 
     Parameters
     ----------
     results : xarray.Dataset
         From `stresslab.uncertainty.parameter_uncertainty`.
+    axes : sequence of matplotlib.axes.Axes, optional
+        Two axes to draw on; by default a figure of its own.
 
     Returns
     -------
@@ -31,17 +37,16 @@ def figure_uncertainty(results: xr.Dataset) -> Figure:
     """
     configurations = [str(name) for name in results.configuration.values]
     with style():
-        figure = new_figure(1.2 + 0.4 * len(configurations))
-        panels = figure.subplots(1, 2, sharey=True)
-        for axes, (name, title, ticks) in zip(panels, _PANELS, strict=True):
+        panels = side_by_side(2, 1.2 + 0.4 * len(configurations)) if axes is None else list(axes)
+        for one, (name, title, ticks) in zip(panels, _PANELS, strict=True):
             for row, configuration in enumerate(configurations):
                 here = results.sel(configuration=configuration)
                 appearance = look(configuration, configurations)
                 ends = float(here[f"{name}_low"]), float(here[f"{name}_high"])
                 first = row == 0
                 words = f"{results.attrs['envelope']} of draws" if first else None
-                axes.plot(ends, [row, row], color=PALE, linewidth=7.0, solid_capstyle="butt", label=words)
-                axes.plot(
+                one.plot(ends, [row, row], color=PALE, linewidth=7.0, solid_capstyle="butt", label=words)
+                one.plot(
                     here[name].values,
                     [row] * results.sizes["parameter_draw"],
                     color=MUTED,
@@ -50,8 +55,8 @@ def figure_uncertainty(results: xr.Dataset) -> Figure:
                     label="a draw of the market's figures" if first else None,
                 )
                 bounds = [float(here[f"{name}_stated_{side}"]) for side in ("lower", "upper")]
-                axes.plot(bounds, [row, row], color=INK, linewidth=1.3)
-                axes.plot(
+                one.plot(bounds, [row, row], color=INK, linewidth=1.3)
+                one.plot(
                     [float(here[f"{name}_stated"])],
                     [row],
                     color=appearance.color,
@@ -60,13 +65,10 @@ def figure_uncertainty(results: xr.Dataset) -> Figure:
                     label="as stated, 95 %" if first else None,
                 )
             unit = f", {results.attrs['currency']}" if "shortfall" in name else ""
-            axes.set_xlabel(title + unit)
-            axes.xaxis.set_major_formatter(FuncFormatter(ticks))
-            axes.xaxis.set_major_locator(MaxNLocator(4))
-            axes.grid(visible=True, axis="x")
-            axes.tick_params(axis="y", length=0)
-        panels[0].set_yticks(range(len(configurations)), [label(name) for name in configurations])
-        panels[0].set_ylim(len(configurations) - 0.5, -0.5)
-        handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper center", ncols=3)
-        return figure
+            one.set_xlabel(title + unit)
+            one.xaxis.set_major_formatter(FuncFormatter(ticks))
+            one.xaxis.set_major_locator(MaxNLocator(4))
+            one.grid(visible=True, axis="x")
+        named_rows(panels, [label(name) for name in configurations])
+        common_legend(panels, panels[0].get_legend_handles_labels(), 3, own=axes is None)
+        return figure_of(panels[0])
