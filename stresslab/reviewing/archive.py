@@ -223,11 +223,14 @@ def keep(finished: Path, shelf: Shelf) -> None:
     OutputFolderError
         If something that is no run stands there, or it cannot be written.
     """
-    manifest = finished / MANIFEST
-    if _holds(shelf.folder, manifest.read_bytes()):
-        return
-    with output_folder(shelf.folder) as folder:
-        shutil.copytree(finished, folder, dirs_exist_ok=True)
+    try:
+        if _holds(shelf.folder, (finished / MANIFEST).read_bytes()):
+            return
+        with output_folder(shelf.folder) as folder:
+            shutil.copytree(finished, folder, dirs_exist_ok=True)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OutputFolderError(f"{shelf.folder} cannot be written: {reason}; start again when it can") from error
 
 
 def former_limits(shelf: Shelf) -> xr.Dataset | None:

@@ -56,8 +56,9 @@ def figure_limit_utilization(history: xr.Dataset, axes: Sequence[Axes] | None = 
             one.set_ylim(0.0, 1.15 * float(np.nanmax(np.append(used, 1.0))))
             one.set_xlim(-0.3, max(len(quarters) - 0.7, 0.3))
             one.set_xticks([0, len(quarters) - 1], [quarters[0], quarters[-1]])
-            for tick, side in zip(one.get_xticklabels(), ("left", "right"), strict=True):
-                tick.set_horizontalalignment(side)
+            first, last = one.get_xticklabels()
+            first.set_horizontalalignment("left")
+            last.set_horizontalalignment("right")
             one.yaxis.set_major_locator(MaxNLocator(3))
             one.yaxis.set_major_formatter(FuncFormatter(percent_tick))
             one.set_title("\n".join(shortened(part, 27) for part in _lines(name)), fontsize=7)
