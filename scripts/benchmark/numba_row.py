@@ -44,26 +44,6 @@ def numba_row(work: Work, bridged: bool) -> Row:
     return Row("numba, no bridge", "ends", seconds, run)
 
 
-def simulate(figures: Arrays, steps: int, paths: int, bridged: bool) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Step of liquidation of every pool, and the equity that liquidation leaves those of several positions.
-
-    Parameters
-    ----------
-    figures : Arrays
-        The work.
-    steps, paths : int
-        Paths are a multiple of `WIDTH`.
-    bridged : bool
-        Whether isolated pools are bridged.
-
-    Returns
-    -------
-    tuple of numpy.ndarray
-        Steps, [pool, path], steps + 1 if never; equity, money, [pool of several positions, path], 0 if never.
-    """
-    return _simulate(steps, paths, bridged, *_leaves(figures))  # type: ignore[no-any-return]
-
-
 def _leaves(figures: Arrays) -> tuple[NDArray[Any], ...]:
     return (
         figures.load,
