@@ -34,7 +34,8 @@ def command(results: str, out: str, form: str, tables: str | None) -> None:
     """
     from stresslab.results.output_folder import OutputFolderError, is_former_run, output_folder, write_manifest
     from stresslab.results.saving import ResultsError
-    from stresslab.results.table_formats import TableFormatError, read_formats, write_tables
+    from stresslab.results.table_formats import TableFormatError, read_formats
+    from stresslab.results.tables import write_tables
 
     target = Path(out)
     problem = None

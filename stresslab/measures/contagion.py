@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import reduce
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,13 +29,13 @@ def conditional_liquidation(liquidated: NDArray[np.bool_]) -> NDArray[np.float64
     return np.asarray(np.where(times > 0.0, together / np.where(times > 0.0, times, 1.0), np.nan))
 
 
-def first_liquidated(liquidation_step: NDArray[np.int32], steps: int) -> NDArray[np.float64]:
+def first_liquidated(liquidation_step: Sequence[NDArray[np.int32]], steps: int) -> NDArray[np.float64]:
     """Probability that each position is the first to be liquidated.
 
     Parameters
     ----------
-    liquidation_step : numpy.ndarray
-        Step in which each position was liquidated, [position, path]; above ``steps`` if never.
+    liquidation_step : sequence of numpy.ndarray
+        Step in which each position was liquidated, [position] of [path]; above ``steps`` if never. Read one by one.
     steps : int
         Steps of the run.
 
@@ -41,9 +44,13 @@ def first_liquidated(liquidation_step: NDArray[np.int32], steps: int) -> NDArray
     numpy.ndarray
         [position], adding up to P(any). Those that fall in the same step, as members of one pool do, share it equally.
     """
-    least = liquidation_step.min(axis=0)
-    first = (liquidation_step == least) & (least <= steps)
-    return np.asarray((first / np.maximum(first.sum(axis=0), 1)).mean(axis=1))
+    least = reduce(np.minimum, liquidation_step)
+    # On a path without any no step is the first.
+    least = np.where(least <= steps, least, -1)
+    shared = np.zeros(least.size, np.int16)
+    for own in liquidation_step:
+        shared += own == least
+    return np.array([float(((own == least) / np.maximum(shared, 1)).mean()) for own in liquidation_step])
 
 
 def liquidations_or_more(liquidated: NDArray[np.bool_]) -> NDArray[np.float64]:

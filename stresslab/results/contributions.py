@@ -13,9 +13,10 @@ from stresslab.measures.account import AccountPaths, account_paths, mean_with_bo
 from stresslab.measures.contagion import first_liquidated
 from stresslab.measures.contributions import (
     Contributions,
+    contributions_of,
     diversification,
     liquidation_ranks,
-    shortfall_contributions,
+    tail_paths,
 )
 from stresslab.measures.intervals import mean_bounds, wilson
 from stresslab.measures.named import FEWEST, Arrays
@@ -110,22 +111,21 @@ def contribution_values(
     valid = ~outcomes.failed
     for row, configuration in enumerate(scenario.configurations):
         stakes = outcomes.configuration_stakes[row]
-        losses = -outcomes.profit[list(stakes)][:, valid].astype(np.float64)
-        legs = _position_losses(scenario, outcomes, configuration, stakes, losses, valid)
+        paths = account_paths(outcomes, configuration, stakes, valid)
         columns = [pools.index(pool.name) for pool in configuration.pools]
         for place, level in enumerate(levels):
-            _put(values, "pool_shortfall_contribution", row, columns, place, shortfall_contributions(losses, level))
+            in_tail = tail_paths(paths.loss, level)
+            losses = np.stack([_loss(outcomes, stake, valid)[in_tail.places] for stake in stakes])
+            _put(values, "pool_shortfall_contribution", row, columns, place, contributions_of(in_tail, losses))
+            legs = _position_losses(scenario, outcomes, configuration, stakes, losses, valid, in_tail.places)
             known = np.flatnonzero(np.isfinite(legs[:, 0]))
-            # Where some are missing the rest of the account still decides what its tail is.
-            rest = losses.sum(axis=0) - legs[known].sum(axis=0)
-            found = shortfall_contributions(np.vstack([legs[known], rest]), level)
-            parts = Contributions(found.values[:-1], found.standard_errors[:-1])
-            _put(values, "position_shortfall_contribution", row, known, place, parts)
-            value, error = diversification(losses, level)
+            _put(values, "position_shortfall_contribution", row, known, place, contributions_of(in_tail, legs[known]))
+        parts = (_loss(outcomes, stake, valid) for stake in stakes)
+        for place, (value, error) in enumerate(diversification(parts, paths.loss, levels)):
             lower, upper = mean_bounds(value, error)
             for suffix, part in (("", value), ("_standard_error", error), ("_lower", lower), ("_upper", upper)):
                 values[f"shortfall_diversification{suffix}"][row, place] = part
-        _order(values, row, account_paths(outcomes, configuration, stakes, valid))
+        _order(values, row, paths)
     return values
 
 
@@ -144,11 +144,16 @@ def _order(values: Arrays, row: int, paths: AccountPaths) -> None:
     bounds = wilson(first * count, count)
     for suffix, bound in zip(("_lower", "_upper"), bounds, strict=True):
         values[f"first_liquidation_probability{suffix}"][row] = bound
-    for position, ranks in enumerate(liquidation_ranks(paths.position_step, paths.steps)):
-        seen = ranks[np.isfinite(ranks)]
+    for position, seen in enumerate(liquidation_ranks(paths.position_step, paths.steps)):
         if seen.size >= FEWEST:
             for suffix, part in zip(("", "_lower", "_upper"), mean_with_bounds(seen), strict=True):
                 values[f"liquidation_rank{suffix}"][row, position] = part
+
+
+def _loss(outcomes: Outcomes, stake: int, valid: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Loss of one stake on every path that counts, [path], positive = loss."""
+    profit = outcomes.column(outcomes.profit, stake, valid).astype(np.float64)
+    return np.negative(profit, out=profit)
 
 
 def _position_losses(
@@ -158,18 +163,21 @@ def _position_losses(
     stakes: Sequence[int],
     losses: NDArray[np.float64],
     valid: NDArray[np.bool_],
+    places: NDArray[np.intp],
 ) -> NDArray[np.float64]:
-    """Loss of each position, [position, path]; missing (NaN) where a run does not keep what would tell it."""
+    """Loss of each position on some paths, [position, place]; missing (NaN) where a run does not keep what tells it."""
     found = np.full((len(scenario.book.positions), losses.shape[1]), np.nan)
     market = scenario.market
     covariance = market.volatilities[:, None] * market.correlation * market.volatilities
-    end = outcomes.log_price[:, valid].astype(np.float64)
+    end = np.stack(
+        [outcomes.column(outcomes.log_price, asset, valid)[places] for asset in range(len(market.assets))]
+    ).astype(np.float64)
     for pool, stake, loss in zip(configuration.pools, stakes, losses, strict=True):
         members = list(pool.positions)
         if len(members) == 1:
             found[members] = loss
         elif _held_whole(scenario, outcomes, configuration, stake):
-            step = outcomes.liquidation_step[stake][valid]
+            step = outcomes.column(outcomes.liquidation_step, stake, valid)[places]
             share = np.maximum(step - 0.5, 0.0) / outcomes.steps
             found[members] = position_losses(
                 _holdings(scenario, pool), loss, end, step <= outcomes.steps, share, covariance

@@ -16,7 +16,7 @@ def test_by_hand():
     np.testing.assert_allclose(table[:2], [[1.0, 1.0, 0.0], [2.0 / 3.0, 1.0, 0.0]])
     assert np.isnan(table[2]).all()
     # First: 0 on path 0, both on path 2, 1 on path 3.
-    np.testing.assert_allclose(first_liquidated(STEPS, 8), [1.5 / 4.0, 1.5 / 4.0, 0.0])
+    np.testing.assert_allclose(first_liquidated(list(STEPS), 8), [1.5 / 4.0, 1.5 / 4.0, 0.0])
     np.testing.assert_allclose(liquidations_or_more(STEPS <= 8), [0.75, 0.5, 0.0])
 
 
