@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from stresslab.book.book import Book
 from stresslab.book.configuration import Configuration
@@ -120,4 +120,4 @@ class Scenario:
     impact: Impact | None = None
     auto_deleveraging: AutoDeleveraging | None = None
     venue_stress: VenueStress | None = None
-    analysis: Analysis = Analysis()
+    analysis: Analysis = field(default_factory=Analysis)
