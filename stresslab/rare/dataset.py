@@ -113,7 +113,7 @@ def review_rare_events(
     if not pools:
         raise RareEventError(f"every pool is liquidated on {FEWEST_HITS} paths of the run or more")
     asked = replace(scenario, paths=paths)
-    events = []
+    events: list[RareEvent] = []
     for place, each in enumerate(pools[:MOST_POOLS]):
         events += rare_events(asked, each.configuration.name, each.pool.name, threads=threads)
         if progress is not None:

@@ -231,8 +231,8 @@ def comparison_table(results: xr.Dataset) -> Table:
             Column("Best split less this,\nexpected loss", "right"),
         ),
         [row for _, row in sorted(rows, key=lambda each: each[0])],
-        note="On fresh paths; beneath, on the paths of the search, where the best split flatters itself. The last column "
-        "is paired on fresh paths, beneath it its 95 % interval. Policies do not act here.",
+        note="On fresh paths; beneath, on the paths of the search, where the best split flatters itself. The last "
+        "column is paired on fresh paths, beneath it its 95 % interval. Policies do not act here.",
     )
 
 

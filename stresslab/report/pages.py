@@ -352,7 +352,10 @@ FORMS: dict[str, tuple[Callable[[Review, list[Table]], Page | LeftOut], ...]] = 
 
 
 def pages(review: Review, form: str) -> list[Page]:
-    """All pages of a form that there is something for, in the full one a page a position, and an appendix where a table is too long for the body."""
+    """All pages of a form that there is something for, in the full one a page a position as well.
+
+    An appendix ends them where a table is too long for the body.
+    """
     appendix: list[Table] = []
     made = [page(review, appendix) for page in FORMS[form]]
     if form == "full":

@@ -27,8 +27,8 @@ def position_page(review: Review, position: str, appendix: list[Table]) -> Page:
         {"kind": "facts", "items": [list(item) for item in facts(review, position)]},
         figure(
             figure_position(review.results, position),
-            "Left: moves of the mark to liquidation, other marks held still; the short tick beyond is bankruptcy. Right: "
-            "survival of the pool that holds the position, with 95 % bands.",
+            "Left: moves of the mark to liquidation, other marks held still; the short tick beyond is bankruptcy. "
+            "Right: survival of the pool that holds the position, with 95 % bands.",
             f"Liquidation prices and survival of {position}. {told}.",
             review.source("liquidation_price", "bankruptcy_price", "survival"),
         ),
@@ -61,14 +61,18 @@ def facts(review: Review, position: str) -> list[tuple[str, str]]:
     pool = {"configuration": BOOKED, "pool": home}
     mates = len(review.members(BOOKED, home)) - 1
     shared = "alone" if mates == 0 else f"with {mates} other{'' if mates == 1 else 's'}"
+    notional, collateral = review.value("notional", **at), review.value("collateral", **pool)
+    side = "long" if quantity > 0 else "short"
+    ratio = number(review.value("margin_ratio_today", **pool))
+    currency = review.currency
     return [
         ("Contract", f"{review.array('symbol', **at)}, {review.array('margin', **at)}, {shared}"),
-        ("Held", f"{'long' if quantity > 0 else 'short'} {size(abs(quantity))}, {money(review.value('notional', **at))} {review.currency}"),
+        ("Held", f"{side} {size(abs(quantity))}, {money(notional)} {currency}"),
         ("Entry, mark", f"{price(review.value('entry_price', **at))}, {price(review.value('mark_price', **at))}"),
-        ("Unrealized pnl", f"{signed_money(review.value('unrealized_pnl', **at))} {review.currency}"),
-        ("Maintenance margin", f"{money(review.value('position_maintenance_margin', **at))} {review.currency}"),
-        ("Pool as booked", f"{home}: collateral {money(review.value('collateral', **pool))}, margin ratio {number(review.value('margin_ratio_today', **pool))}"),
-    ]  # fmt: skip
+        ("Unrealized pnl", f"{signed_money(review.value('unrealized_pnl', **at))} {currency}"),
+        ("Maintenance margin", f"{money(review.value('position_maintenance_margin', **at))} {currency}"),
+        ("Pool as booked", f"{home}: collateral {money(collateral)} {currency}, margin ratio {ratio}"),
+    ]
 
 
 def _configurations(review: Review, position: str) -> Table:

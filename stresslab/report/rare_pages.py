@@ -37,7 +37,7 @@ def finding(results: xr.Dataset) -> str:
     pools = f"{every} pool{'' if every == 1 else 's'}" + (f", {events} of them examined," if events < every else "")
     verb = "is" if every == 1 else "are"
     seen = f"{pools} {verb} liquidated on fewer than {hits} of {paths} paths"
-    worst = int(results.liquidation_probability.argmax())
+    worst = int(results.liquidation_probability.values.argmax())
     here = results.isel(event=worst)
     if float(here.liquidation_probability) == 0.0:
         return f"{seen}; {count(int(results.attrs['paths']))} paths of their own show no liquidation either"

@@ -98,10 +98,7 @@ def load_part(path: str | Path, part: str) -> xr.Dataset:
     ResultsError
         If the file is missing, damaged, or holds something else.
     """
-    if part == "models":
-        found = load(path)
-    else:
-        found = _loaded(Path(path), path)
+    found = load(path) if part == "models" else _loaded(Path(path), path)
     dim, told = _HOLDS[part]
     if dim not in found.dims or "scenario_hash" not in found.attrs:
         raise ResultsError(f"{path} is netCDF but holds no {told} of stresslab; name another file")
