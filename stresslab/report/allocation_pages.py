@@ -136,9 +136,10 @@ def _pooling(results: xr.Dataset) -> list[str]:
         alone = len(names) - sum(homes.count(home) for home in shared)
         rest = f", with {alone} isolated" if alone else ", with none isolated"
         gain = _difference(results, _LOSS, POOLED)
-        told = [
-            f"{examined}, the one that loses least to liquidations: {'; '.join(pools)}{rest}. {_worth(gain, results)}"
-        ]
+        choice = f"the one that loses least to liquidations: {'; '.join(pools)}{rest}"
+        if len(shared) == 1 and not alone:
+            choice = "crossing all positions loses least to liquidations"
+        told = [f"{examined}, {choice}. {_worth(gain, results)}"]
     broken = [str(pair) for pair in results.broken_hedge.values] if "broken_hedge" in results.coords else []
     if broken:
         more = f" and {len(broken) - _NAMED} more" if len(broken) > _NAMED else ""
