@@ -12,8 +12,9 @@ import pytest
 import xarray as xr
 
 from stresslab import cli
-from stresslab.report import rare_pages
+from stresslab.report import compile_pages, rare_pages
 from stresslab.report.allocation_pages import finding
+from stresslab.report.blocks import LeftOut, Page
 from stresslab.report.pages import pages
 from stresslab.report.review import Review
 from stresslab.results.companions import REASONS, Companions, load_companions
@@ -58,8 +59,8 @@ def test_the_report_is_typeset_again_from_the_folder_alone(folder, tmp_path):
         assert title in text
     assert "Left out: " in text
     assert "Market models (scenario and calibration have the figures of one market model)" in text
-    # Control: the standard form has no page of a position.
-    assert cli.main(["report", str(folder), "--form", "standard", "--out", str(again)]) == 0
+    # Control: the short form has no page of a position.
+    assert cli.main(["report", str(folder), "--form", "short", "--out", str(again)]) == 0
     assert "Position btc-long" not in read(again.read_bytes())
 
 
@@ -137,7 +138,10 @@ def test_a_rare_probability_is_told_with_its_interval_and_its_doubts():
     assert "the likeliest of them is p1 (all cross), with a probability of 3.00e-6 [2.7e-6, 3.3e-6]" in told
     assert told.endswith("1 of the estimates cannot be fully trusted")
     assert "show no liquidation either" in rare_pages.finding(rare([0.0], [""]))
-    review = Review(cases.desk(), Companions(rare=rare([1e-9, 3e-6], ["", ""])))
-    assert "Rare liquidations" in [page.title for page in pages(review, "full")]
+    page = rare_pages.rare_page(Review(cases.desk(), Companions(rare=rare([1e-9, 3e-6], ["", ""]))), [])
+    assert isinstance(page, Page)
+    pdf, warnings = compile_pages([page], kind="k", title="t", subtitle="s", book="b", identity="i")
+    assert not warnings
+    assert "3.00e-6" in read(pdf)
     # Control: without the part there is no page.
-    assert "Rare liquidations" not in [page.title for page in pages(Review(cases.desk()), "full")]
+    assert isinstance(rare_pages.rare_page(Review(cases.desk()), []), LeftOut)

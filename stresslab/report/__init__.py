@@ -184,7 +184,14 @@ def compile_pages(
         "subtitle": subtitle,
         "book": book,
         "identity": identity,
-        "pages": [{"title": page.title, "blocks": page.blocks} for page in body],
+        "pages": [
+            {
+                "title": page.title,
+                "listed": page.title if page.listed is None else page.listed,
+                "blocks": page.blocks,
+            }
+            for page in body
+        ],
     }
     # Only where the shipped fonts lack a sign, so that every other report is the same on all machines.
     lacking = needs_spare_font("".join(set(json.dumps(document, ensure_ascii=False))))

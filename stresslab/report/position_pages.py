@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from stresslab.report.blocks import Block, Cell, Column, LeftOut, Page, Table, figure, table, text, whole_table
 from stresslab.report.charts.collateral import pool_title
@@ -14,9 +15,12 @@ from stresslab.report.review import BOOKED, CROSS, ISOLATED, Review, label
 _CONFIGURATIONS = (BOOKED, ISOLATED, CROSS)
 
 
-def position_pages(review: Review, appendix: list[Table]) -> list[Page | LeftOut]:
+def position_pages(review: Review, appendix: list[Table]) -> list[Page]:
     """A page for each position, the likeliest to be liquidated first."""
-    return [position_page(review, position, appendix) for position in review.positions]
+    made = [position_page(review, position, appendix) for position in review.positions]
+    # One line of the contents for all of them: a large book would fill pages with their names.
+    listed = "Positions, a page each, the likeliest to be liquidated first"
+    return [replace(page, listed="" if place else listed) for place, page in enumerate(made)]
 
 
 def position_page(review: Review, position: str, appendix: list[Table]) -> Page:
