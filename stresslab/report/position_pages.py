@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from stresslab.report.blocks import Block, Cell, Column, LeftOut, Page, Table, figure, table, text, whole_table
+from stresslab.report.blocks import Block, Cell, Column, Page, Table, figure, table, text, whole_table
 from stresslab.report.charts.collateral import pool_title
 from stresslab.report.charts.position import figure_position
 from stresslab.report.formatting import NOTHING, days, money, money_estimate, number, percent, price, signed_money, size
