@@ -31,12 +31,14 @@ from stresslab.simulation.run import simulate
 if TYPE_CHECKING:
     import xarray as xr
 
+    from stresslab.results.companions import Companions
     from stresslab.scenario.limits import Limits
     from stresslab.simulation.outcomes import Outcomes
 
 logger = logging.getLogger(__name__)
 
 Progress = Callable[[int], None]
+Analyses = Callable[[Scenario, "xr.Dataset", "Companions"], "Companions"]
 
 
 def run(
@@ -102,8 +104,8 @@ def run_to_folder(
     form: str = "standard",
     threads: int | None = None,
     keep_outcomes: bool = False,
-    replays: xr.Dataset | None = None,
-    history: xr.Dataset | None = None,
+    companions: Companions | None = None,
+    analyses: Analyses | None = None,
     executor: Executor | None = None,
     checkpoint: str | Path | None = None,
     until: Precision | None = None,
@@ -119,16 +121,17 @@ def run_to_folder(
         From `stresslab.read_scenario`.
     out : path
         The folder. It is made new, or replaced where it holds a former run; it appears whole at the end or not at all.
-    form : {"standard", "short", "none"}
+    form : {"standard", "short", "full", "none"}
         Which pages the report has; with ``none`` there is no ``report.pdf``.
     threads, executor, checkpoint, until, progress
         As in `run`.
     keep_outcomes : bool
         Also save what became of every path, as ``outcomes.nc``.
-    replays : xarray.Dataset, optional
-        From `stresslab.replay`, of the same scenario: saved as ``replay.nc``, and a page of the report.
-    history : xarray.Dataset, optional
-        Limits of the account's former reviews: saved as ``history.nc``, and a page of the report.
+    companions : Companions, optional
+        Parts of the same scenario for further pages of the report, such as replays: each is saved as a file of its own.
+    analyses : callable, optional
+        Takes the scenario, its results and the companions so far, and returns those of the full form, such as
+        `stresslab.full_review.companions_of`; called when the run is done.
     limits : Limits, optional
         From `stresslab.read_limits`, read for this scenario: variables of the results, and lights on the first page.
     tables : sequence of {"csv", "parquet", "excel"}
@@ -161,8 +164,8 @@ def run_to_folder(
         clock.lap("simulation")
         clock.split("simulation", "compilation", outcomes.compile_seconds)
         from stresslab.results import saving
+        from stresslab.results.companions import Companions, save_companions
         from stresslab.results.dataset import assemble
-        from stresslab.results.limit_history import HISTORY
         from stresslab.results.limits import with_limits
         from stresslab.results.tables import write_tables
 
@@ -173,19 +176,20 @@ def run_to_folder(
         write_tables(results, folder / "tables", formats)
         if keep_outcomes:
             saving.save(saving.outcomes_dataset(scenario, outcomes), folder / "outcomes.nc")
-        if replays is not None:
-            saving.save(replays, folder / "replay.nc")
-        if history is not None:
-            saving.save(history, folder / HISTORY)
         clock.lap("evaluation")
+        beside = Companions() if companions is None else companions
+        if analyses is not None:
+            beside = analyses(scenario, results, beside)
+            clock.lap("analyses")
+        save_companions(beside, folder)
 
         if form != "none":
             # Charts and typesetting are imported here: what comes before does not need them.
             from stresslab.report import typeset
 
-            typeset(results, folder / "report.pdf", form=form, replays=replays, history=history)
+            typeset(results, folder / "report.pdf", form=form, companions=beside)
             clock.lap("report")
-        identity = run_identity([scenario], form, limits, history)
+        identity = run_identity([scenario], form, limits, beside.history)
         write_manifest(folder, _manifest(scenario, outcomes, results, form, clock.seconds, identity))
     return results, clock.seconds
 
@@ -197,8 +201,8 @@ def run_models_to_folder(
     form: str = "standard",
     threads: int | None = None,
     keep_outcomes: bool = False,
-    replays: xr.Dataset | None = None,
-    history: xr.Dataset | None = None,
+    companions: Companions | None = None,
+    analyses: Analyses | None = None,
     executor: Executor | None = None,
     checkpoint: str | Path | None = None,
     until: Precision | None = None,
@@ -218,8 +222,9 @@ def run_models_to_folder(
         all. It appears whole at the end or not at all.
     form, threads, keep_outcomes, executor, until, tables
         As in `run_to_folder`.
-    replays, history : xarray.Dataset, optional
-        As in `run_to_folder`; what draws nothing is saved once, beside the folders of the models.
+    companions, analyses
+        As in `run_to_folder`; saved once, of the first model, beside the folders of the models, whose own reports are
+        then of the standard form.
     checkpoint : path, optional
         As in `run_to_folder`; each model has a folder of its own in it.
     limits : Limits, optional
@@ -248,7 +253,7 @@ def run_models_to_folder(
             results[name], taken = run_to_folder(
                 scenario,
                 folder / name,
-                form=form,
+                form="standard" if form == "full" else form,
                 threads=threads,
                 keep_outcomes=keep_outcomes,
                 executor=executor,
@@ -261,18 +266,16 @@ def run_models_to_folder(
             done += scenario.paths
             for phase, each in taken.items():
                 seconds[phase] = seconds.get(phase, 0.0) + each
-        from stresslab.results import saving
-        from stresslab.results.limit_history import HISTORY
+        from stresslab.results.companions import Companions, save_companions
         from stresslab.results.models import across_models, headline_table
 
         joined = across_models(results)
-        saving.save(joined, folder / "models.nc")
+        beside = replace(Companions() if companions is None else companions, models=joined)
+        first = next(iter(results.values()))
+        if analyses is not None:
+            beside = analyses(scenarios[0], first, beside)
+        save_companions(beside, folder)
         headline_table(joined).to_csv(folder / "models.csv", index=False, lineterminator="\n")
-
-        if replays is not None:
-            saving.save(replays, folder / "replay.nc")
-        if history is not None:
-            saving.save(history, folder / HISTORY)
 
         from stresslab.report.charts.models import figure_models
         from stresslab.report.style import svg
@@ -281,14 +284,13 @@ def run_models_to_folder(
         if form != "none":
             from stresslab.report import typeset
 
-            first = next(iter(results.values()))
-            typeset(first, folder / "report.pdf", form=form, models=joined, replays=replays, history=history)
+            typeset(first, folder / "report.pdf", form=form, companions=beside)
         hashes = {name: each.attrs["scenario_hash"] for name, each in results.items()}
         write_manifest(
             folder,
             {
                 "title": scenarios[0].name,
-                "identity": run_identity(scenarios, form, limits, history),
+                "identity": run_identity(scenarios, form, limits, beside.history),
                 "models": list(results),
                 "scenario_hashes": hashes,
             },

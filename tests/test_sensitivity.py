@@ -17,7 +17,9 @@ from stresslab.market.premium import Premium, PremiumLaw
 from stresslab.report import compile_pages
 from stresslab.report.blocks import LeftOut
 from stresslab.report.charts.sensitivities import by_width, tornado
+from stresslab.report.review import Review
 from stresslab.report.sensitivity_pages import TITLE, finding, sensitivities_figures, sensitivities_page
+from stresslab.results.companions import Companions
 from stresslab.scenario.shocks import FUNDING, shocks
 from stresslab.sensitivity import sensitivities, sensitivities_table
 from stresslab.simulation import preparation
@@ -191,12 +193,12 @@ def test_the_tornado_and_the_page_say_what_the_numbers_say(case_a):
     assert max(widths[:2]) == pytest.approx(float(abs(change).max()), rel=1e-9)
     assert finding(results).startswith("Price moves P(any pool liquidated) as booked most: +")
     assert [row[0][0] for row in sensitivities_figures(results).rows] == order
-    page = sensitivities_page(results, [])
+    page = sensitivities_page(Review(results, Companions(sensitivities=results)), [])
     assert not isinstance(page, LeftOut)
     pdf, warnings = compile_pages([page], kind="k", title=TITLE, subtitle="s", book="b", identity="i")
     assert pdf.startswith(b"%PDF")
     assert not warnings
-    assert isinstance(sensitivities_page(None, []), LeftOut)
+    assert isinstance(sensitivities_page(Review(results), []), LeftOut)
 
 
 def test_the_table_has_a_row_for_each_number_and_factor(case_a):

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import stresslab
 from stresslab.allocation.dataset import allocation_dataset
-from stresslab.allocation.figures import figure_comparison, figure_curves, figure_frontier
 from stresslab.allocation.study import Study
 from stresslab.allocation.summary import allocation_summary
+from stresslab.report.charts.allocation import figure_comparison, figure_curves, figure_frontier
 from stresslab.report.style import svg
 from stresslab.results.output_folder import output_folder, write_manifest
 from stresslab.results.saving import save

@@ -10,13 +10,15 @@ import click
 if TYPE_CHECKING:
     import xarray as xr
 
+    from stresslab.results.companions import Companions
+
 
 @click.command()
 @click.argument("results", metavar="RESULTS")
 @click.option("--out", required=True, metavar="FILE", help="The PDF to write; an existing one is replaced.")
 @click.option(
     "--form",
-    type=click.Choice(["short", "standard"]),
+    type=click.Choice(["short", "standard", "full"]),
     default="standard",
     show_default=True,
     help="Which pages the report has.",
@@ -29,8 +31,8 @@ if TYPE_CHECKING:
 def command(results: str, out: str, form: str, tables: str | None) -> None:
     """Typeset a report from RESULTS, a run's folder or its results.nc.
 
-    Nothing is simulated. A folder's replay.nc, models.nc and history.nc give their pages, as in the run's own report;
-    the bytes are those of the run's own report of that form.
+    Nothing is simulated. What stands beside the results in a folder, such as replay.nc, gives its pages; the bytes are
+    those of the run's own report of that form.
     """
     from stresslab.results.output_folder import OutputFolderError, is_former_run, output_folder, write_manifest
     from stresslab.results.saving import ResultsError
@@ -72,25 +74,21 @@ def command(results: str, out: str, form: str, tables: str | None) -> None:
     from stresslab.report import typeset
 
     try:
-        typeset(found, target, form=form, **companions)
+        typeset(found, target, form=form, companions=companions)
     except OSError as error:
         raise click.BadParameter(f"{out} cannot be written: {error.strerror}", param_hint="--out") from error
     click.echo(f"written to {out}: the {form} report of {found.attrs['title']}")
 
 
-def _read(source: Path) -> tuple[xr.Dataset, dict[str, xr.Dataset]]:
-    """Results, and what else of the run's folder has a page: other market models, replays, former limits."""
-    from stresslab.results.saving import load, load_history, load_replays
+def _read(source: Path) -> tuple[xr.Dataset, Companions]:
+    """Results, and what else of the run's folder has a page."""
+    from stresslab.results.companions import Companions, load_companions
+    from stresslab.results.saving import load
 
-    companions = {
-        role: read(source / name)
-        for role, name, read in (
-            ("models", "models.nc", load),
-            ("replays", "replay.nc", load_replays),
-            ("history", "history.nc", load_history),
-        )
-        if (source / name).is_file()
-    }
-    if "models" in companions:
-        source = source / str(companions["models"]["model"].values[0])
+    if not source.is_dir():
+        return load(source), Companions()
+    companions = load_companions(source)
+    if companions.models is not None and not (source / "results.nc").exists():
+        # A run under several models: the results of each stand in a folder of its own, the report's first.
+        source = source / str(companions.models["model"].values[0])
     return load(source), companions

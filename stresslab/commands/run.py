@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import tempfile
+from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from stresslab.measures.precision import Precision
+    from stresslab.results.companions import Companions
     from stresslab.scenario.scenario import Scenario
 
 
@@ -22,10 +25,10 @@ if TYPE_CHECKING:
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="N", help="Seed instead of the scenario's.")
 @click.option(
     "--form",
-    type=click.Choice(["none", "short", "standard"]),
+    type=click.Choice(["none", "short", "standard", "full"]),
     default="standard",
     show_default=True,
-    help="Which pages the report has; none: no report.pdf.",
+    help="Pages of the report; none: no report.pdf; full also computes what they need, as [analysis] says.",
 )
 @click.option(
     "--threads", type=click.IntRange(1, 1024), metavar="N", help="Threads or local workers; by default one a core."
@@ -76,6 +79,9 @@ def command(
     dry_run: bool,
 ) -> int:
     """Simulate a scenario and write results.nc, report.pdf, tables and manifest.json to a folder.
+
+    The full form adds sensitivities.nc, models.nc, allocation.nc, replay.nc and rare.nc, as far as they have an answer,
+    and left_out.json with the reasons where they have none.
 
     Under several models they stand in one folder a model, beside models.nc, models.csv, models.svg, and
     a report.pdf of the first with a page on all.
@@ -129,15 +135,31 @@ def command(
 
                 if replays:
                     from stresslab.replaying import replay
-            replayed = replay(question) if replays else None
-            with progress_of_paths(question.paths * len(questions)) as progress:
+                    from stresslab.results.companions import Companions
+                if form == "full":
+                    from stresslab.full_review import companions_of
+            beside = Companions(replays=replay(question)) if replays else None
+            with ExitStack() as bars:
+                progress = bars.enter_context(progress_of_paths(question.paths * len(questions)))
+
+                def analyses(scenario: Scenario, results: xr.Dataset, given: Companions) -> Companions:
+                    bars.close()  # one bar at a time
+                    return companions_of(
+                        scenario,
+                        results,
+                        given,
+                        threads=threads,
+                        watch=lambda part, total, unit: progress_of_paths(total, unit=unit, task=part),
+                    )
+
                 options: dict[str, Any] = {
                     "form": form,
                     "executor": chosen,
                     "keep_outcomes": keep_outcomes,
                     "checkpoint": checkpoint,
                     "until": precision,
-                    "replays": replayed,
+                    "companions": beside,
+                    "analyses": analyses if form == "full" else None,
                     "limits": held,
                     "tables": formats,
                     "progress": progress,
@@ -171,9 +193,12 @@ def command(
         _print_endings(results, precision, [each.market.model for each in questions])
         click.echo(f"paths of {question.steps:,} steps: {taken}")
     several = len(questions) > 1
+    from stresslab.results.companions import FILES, REASONS
+
     files = [] if form == "none" else ["report.pdf"]
     files += ["models.nc", "models.csv", "models.svg"] if several else ["results.nc", "tables"]
-    files += ["replay.nc", "manifest.json"] if replays else ["manifest.json"]
+    left = {*FILES.values(), REASONS} - {"models.nc" if several else ""}
+    files += [*sorted(name for name in left if (Path(out) / name).is_file()), "manifest.json"]
     files += ["and a folder for each model"] if several else []
     click.echo(f"written to {out}: {', '.join(files)}")
     if held is None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import xarray as xr
 
 from stresslab.documents.names import is_printing
+from stresslab.results.companions import Companions
 
 if TYPE_CHECKING:
     from stresslab.report.blocks import Page
@@ -27,9 +28,7 @@ def typeset(
     path: str | Path,
     *,
     form: str = "standard",
-    models: xr.Dataset | None = None,
-    replays: xr.Dataset | None = None,
-    history: xr.Dataset | None = None,
+    companions: Companions | None = None,
 ) -> None:
     """Write the report of a run as a PDF, whole or not at all.
 
@@ -39,14 +38,10 @@ def typeset(
         From `stresslab.results.dataset.assemble` or `stresslab.results.saving.load`; nothing else is read.
     path : path
         The file to write, such as ``report.pdf``; an existing file is replaced at the end.
-    form : {"standard", "short"}
-        About twelve pages, or about six.
-    models : xarray.Dataset, optional
-        From `stresslab.results.models.across_models`, these results first: adds the page on market models.
-    replays : xarray.Dataset, optional
-        From `stresslab.replay`: adds the page on crashes of the past.
-    history : xarray.Dataset, optional
-        From `stresslab.results.limit_history.limit_history`: adds the page on limits over the last reviews.
+    form : {"standard", "short", "full"}
+        About twelve pages, about six, or all that there are with one more for each position.
+    companions : Companions, optional
+        What stands beside the results, such as replays: each part adds its page.
 
     Raises
     ------
@@ -62,7 +57,7 @@ def typeset(
 
     if form not in FORMS:
         raise ValueError(f'there is no form "{form}" of the report; the forms are {", ".join(sorted(FORMS))}')
-    pdf, _ = compile_report(results, form, models=models, replays=replays, history=history)
+    pdf, _ = compile_report(results, form, companions)
     write_pdf(pdf, path)
 
 
@@ -124,23 +119,16 @@ def compile_replays(replays: xr.Dataset) -> tuple[bytes, list[str]]:
     )
 
 
-def compile_report(
-    results: xr.Dataset,
-    form: str,
-    *,
-    models: xr.Dataset | None = None,
-    replays: xr.Dataset | None = None,
-    history: xr.Dataset | None = None,
-) -> tuple[bytes, list[str]]:
+def compile_report(results: xr.Dataset, form: str, companions: Companions | None = None) -> tuple[bytes, list[str]]:
     """The PDF of a report, and what the typesetter warned of: nothing, unless the template is at fault.
 
     Parameters
     ----------
     results : xarray.Dataset
         A run's results.
-    form : {"standard", "short"}
+    form : {"standard", "short", "full"}
         Which pages.
-    models, replays, history : xarray.Dataset, optional
+    companions : Companions, optional
         As `typeset` takes them.
 
     Returns
@@ -151,7 +139,7 @@ def compile_report(
     from stresslab.report.pages import pages
     from stresslab.report.review import Review
 
-    review = Review(results, models, replays, history)
+    review = Review(results, companions or Companions())
     return compile_pages(
         pages(review, form),
         kind="Stress review",
@@ -196,7 +184,14 @@ def compile_pages(
         "subtitle": subtitle,
         "book": book,
         "identity": identity,
-        "pages": [{"title": page.title, "blocks": page.blocks} for page in body],
+        "pages": [
+            {
+                "title": page.title,
+                "listed": page.title if page.listed is None else page.listed,
+                "blocks": page.blocks,
+            }
+            for page in body
+        ],
     }
     # Only where the shipped fonts lack a sign, so that every other report is the same on all machines.
     lacking = needs_spare_font("".join(set(json.dumps(document, ensure_ascii=False))))

@@ -71,10 +71,13 @@ class Page:
         What it is about, for the contents.
     blocks : list
         What stands on it.
+    listed : str or None
+        What the contents say instead of the title; empty for a page that they do not name.
     """
 
     title: str
     blocks: list[Block]
+    listed: str | None = None
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,9 @@ TITLE = "Limits over the last reviews"
 
 def limits_page(review: Review, appendix: list[Table]) -> Page | None:
     """How far each limit was used, review by review; None where the results have no limits or no former reviews."""
-    if review.history is None or not review.holds("limit_state"):
+    if review.companions.history is None or not review.holds("limit_state"):
         return None
-    history = with_present(review.history, review.results)
+    history = with_present(review.companions.history, review.results)
     count = history.sizes["limit"]
     shown = f" The {ROWS} most used of {count} limits are drawn." if count > ROWS else ""
     return Page(

@@ -56,19 +56,20 @@ class Models:
 
 def models_page(review: Review, appendix: list[Table]) -> Page | LeftOut:
     """The book under each market model, with the envelope; left out where the results are of a single one."""
-    if review.models is None:
-        return LeftOut(TITLE, "these results are of one market model")
-    models = Models(review.models)
+    joined = review.companions.models
+    if joined is None:
+        return LeftOut(TITLE, review.why_missing("models", "these results are of one market model"))
+    models = Models(joined)
     finding = apart(models)
     shown = ", ".join(name for name, _ in _FIGURES)
-    paths = count(float(review.models.attrs["paths"]))
+    paths = count(float(joined.attrs["paths"]))
     return Page(
         TITLE,
         [
             text(finding, "finding"),
             *(text(sentence) for sentence in shortfall(models)),
             figure(
-                figure_models(review.models),
+                figure_models(joined),
                 "The account under each model with 95 % intervals. Hatched: from the least to the greatest estimate as "
                 f"booked. The model of this report is {models.names[0]}, named in bold with an arrow. {finding}.",
                 f"Dot plots by model and configuration. {finding}.",

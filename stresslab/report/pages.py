@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 
 from stresslab.report import findings, loss_tables, tables
+from stresslab.report.allocation_pages import allocation_page
 from stresslab.report.blocks import Block, LeftOut, Page, Table, figure, table, text, whole_table
 from stresslab.report.charts.collateral import figure_collateral, required_pools
 from stresslab.report.charts.liquidation_prices import figure_liquidation_prices
@@ -22,9 +23,12 @@ from stresslab.report.methodology import GLOSSARY, method
 from stresslab.report.model_pages import models_page
 from stresslab.report.policy_pages import claims_page, policies_page
 from stresslab.report.policy_tables import reduced_and_closed
+from stresslab.report.position_pages import position_pages
+from stresslab.report.rare_pages import rare_page
 from stresslab.report.replay_pages import replays_page
 from stresslab.report.reverse_pages import reverse_stress_page
 from stresslab.report.review import BOOKED, ROWS, Review, label
+from stresslab.report.sensitivity_pages import sensitivities_page
 from stresslab.report.style import is_drawn
 
 
@@ -331,13 +335,39 @@ FORMS: dict[str, tuple[Callable[[Review, list[Table]], Page | LeftOut | None], .
         methodology_page,
         manifest_page,
     ),
+    "full": (
+        summary_page,
+        book_page,
+        liquidation_prices_page,
+        liquidation_probability_page,
+        rare_page,
+        survival_page,
+        margin_ratio_page,
+        loss_page,
+        collateral_page,
+        allocation_page,
+        policies_page,
+        claims_page,
+        replays_page,
+        reverse_stress_page,
+        sensitivities_page,
+        models_page,
+        limitations_page,
+        methodology_page,
+        manifest_page,
+    ),
 }
 
 
 def pages(review: Review, form: str) -> list[Page]:
-    """All pages of a form that the run has something for, and an appendix where a table is too long for the body."""
+    """All pages of a form that there is something for, in the full one a page a position as well.
+
+    An appendix ends them where a table is too long for the body.
+    """
     appendix: list[Table] = []
     made = [page(review, appendix) for page in FORMS[form]]
+    if form == "full":
+        made += position_pages(review, appendix)
     body = [each for each in made if isinstance(each, Page)]
     if appendix:
         body.append(Page("Appendix: tables in full", [whole_table(one) for one in appendix]))

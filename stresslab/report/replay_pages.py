@@ -75,9 +75,10 @@ class Replays:
 
 def replays_page(review: Review, appendix: list[Table]) -> Page | LeftOut:
     """Today's book in crashes of the past; left out where no replays came with the results."""
-    if review.replays is None:
-        return LeftOut(TITLE, "none was replayed; the option --replays of a run does")
-    return Page(TITLE, replay_blocks(review.replays, appendix))
+    replays = review.companions.replays
+    if replays is None:
+        return LeftOut(TITLE, review.why_missing("replays", "none was replayed; the option --replays of a run does"))
+    return Page(TITLE, replay_blocks(replays, appendix))
 
 
 def replay_blocks(results: xr.Dataset, appendix: list[Table]) -> list[Block]:

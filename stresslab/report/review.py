@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 
 from stresslab.report.formatting import Estimate, count, days, in_text, probability
+from stresslab.results.companions import Companions
 
 BOOKED, ISOLATED, CROSS = "as_booked", "all_isolated", "all_cross"
 ROWS = 12
@@ -28,18 +29,16 @@ class Review:
     ----------
     results : xarray.Dataset
         From `stresslab.results.dataset.assemble` or `stresslab.results.saving.load`.
-    models : xarray.Dataset, optional
-        The same question under several market models, these results first; from `stresslab.results.models`.
-    replays : xarray.Dataset, optional
-        The same book in crashes of the past; from `stresslab.results.replay_dataset`.
-    history : xarray.Dataset, optional
-        Limits of the account's former reviews; from `stresslab.results.limit_history`.
+    companions : Companions, optional
+        What stands beside them for further pages.
     """
 
     results: xr.Dataset
-    models: xr.Dataset | None = None
-    replays: xr.Dataset | None = None
-    history: xr.Dataset | None = None
+    companions: Companions = field(default_factory=Companions)
+
+    def why_missing(self, part: str, otherwise: str) -> str:
+        """Why a companion is missing: the reason that came with it, else the one given."""
+        return self.companions.reasons.get(part, otherwise)
 
     @cached_property
     def _places(self) -> dict[str, dict[Any, int]]:

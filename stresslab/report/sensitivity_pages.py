@@ -7,24 +7,18 @@ import xarray as xr
 from stresslab.report.blocks import Block, Cell, Column, LeftOut, Page, Table, figure, table, text
 from stresslab.report.charts.sensitivities import TITLES, by_width, tornado
 from stresslab.report.formatting import Estimate, count, days, money, money_estimate, percent, points
-from stresslab.report.review import BOOKED
+from stresslab.report.review import BOOKED, Review
 
 TITLE = "Sensitivities"
 _ANY, _TAIL = "account_liquidation_probability", "expected_shortfall"
 
 
-def sensitivities_page(results: xr.Dataset | None, appendix: list[Table]) -> Page | LeftOut:
-    """Fragility: which input matters, and by how much.
-
-    Parameters
-    ----------
-    results : xarray.Dataset or None
-        From `stresslab.sensitivities`, of the report's scenario; None where it was not asked for.
-    appendix : list of Table
-        Takes a table that is too long for the page.
-    """
+def sensitivities_page(review: Review, appendix: list[Table]) -> Page | LeftOut:
+    """Fragility: which input matters, and by how much; left out where no sensitivities came with the results."""
+    results = review.companions.sensitivities
     if results is None:
-        return LeftOut(TITLE, "they were not asked for; the command `sensitivities` makes them")
+        otherwise = "they were not asked for; the full form of a run has them"
+        return LeftOut(TITLE, review.why_missing("sensitivities", otherwise))
     return Page(TITLE, sensitivities_blocks(results, appendix))
 
 

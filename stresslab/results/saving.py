@@ -76,28 +76,42 @@ def load(path: str | Path) -> xr.Dataset:
     return as_results(results)
 
 
-def load_replays(path: str | Path) -> xr.Dataset:
-    """Read the ``replay.nc`` that a run or a replay left.
+_HOLDS = {
+    "models": ("model", "results under several models"),
+    "replays": ("crash", "replays"),
+    "sensitivities": ("factor", "sensitivities"),
+    "allocation": ("target", "allocation"),
+    "rare": ("event", "rare events"),
+}
+
+
+def load_part(path: str | Path, part: str) -> xr.Dataset:
+    """Read a file that stands beside a run's results, such as ``replay.nc``.
 
     Parameters
     ----------
     path : path
         The file.
+    part : {"models", "replays", "sensitivities", "allocation", "rare", "history"}
+        What it must hold.
 
     Returns
     -------
     xarray.Dataset
-        As `stresslab.replay` gave it.
+        As it was saved.
 
     Raises
     ------
     ResultsError
-        If the file is missing, damaged, or holds no replays.
+        If the file is missing, damaged, or holds something else.
     """
-    replays = _loaded(Path(path), path)
-    if "crash" not in replays.dims or "scenario_hash" not in replays.attrs:
-        raise ResultsError(f"{path} is netCDF but holds no replays of stresslab; name a replay.nc")
-    return replays
+    if part == "history":
+        return load_history(path)
+    found = load(path) if part == "models" else _loaded(Path(path), path)
+    dim, told = _HOLDS[part]
+    if dim not in found.dims or "scenario_hash" not in found.attrs:
+        raise ResultsError(f"{path} is netCDF but holds no {told} of stresslab; name another file")
+    return found
 
 
 def load_history(path: str | Path) -> xr.Dataset:

@@ -223,13 +223,14 @@ def _perform(task: _Task) -> Finished:
             if shelf is not None:
                 keep(place, shelf)
             return kept
+        from stresslab.results.companions import Companions
         from stresslab.running import run_models_to_folder, run_to_folder
         from stresslab.simulation.executors import ThreadExecutor
 
         options: dict[str, Any] = {
             "form": task.form,
             "limits": limits,
-            "history": history,
+            "companions": None if history is None else Companions(history=history),
             "executor": ThreadExecutor(task.threads, _PROGRAMS),
         }
         if len(scenarios) == 1:

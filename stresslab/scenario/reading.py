@@ -22,12 +22,12 @@ from stresslab.documents.places import KeyPath
 from stresslab.documents.reading import (
     check_table,
     check_values,
-    is_table,
     key_meant,
     keys_of,
     open_document,
     reference_at,
 )
+from stresslab.scenario.analysis import read_analysis
 from stresslab.scenario.calibration_age import tell_age
 from stresslab.scenario.configuration_reading import ReadConfiguration, build_configurations, read_configurations
 from stresslab.scenario.event_reading import read_auto_deleveraging, read_impact
@@ -126,7 +126,7 @@ def scenario_from(
     check_unused(document, configurations_at, policies, findings)
     impact = read_impact(document, impact_at, () if draft is None else draft.positions, findings)
     auto_deleveraging = read_auto_deleveraging(document, auto_at, findings)
-    _check_analysis(document, (key_meant(document.data, "analysis", known),), findings)
+    analysis = read_analysis(document, (key_meant(document.data, "analysis", known),), findings)
     if draft is None or market is None:
         return None
     has_impact = document.at(impact_at) is not None
@@ -183,6 +183,7 @@ def scenario_from(
         impact=impact,
         auto_deleveraging=auto_deleveraging,
         venue_stress=venue_stress,
+        analysis=analysis,
     )
 
 
@@ -193,17 +194,6 @@ def _book(document: Document, at: KeyPath, findings: Findings) -> BookDraft | No
     path = document.folder / reference
     opened = open_document(path, str(path), findings, (document, at))
     return None if opened is None else book_from(opened, findings)
-
-
-def _check_analysis(document: Document, at: KeyPath, findings: Findings) -> None:
-    table = document.at(at)
-    if table is None or not is_table(document, at, findings):
-        return
-    for key in table:
-        problem = f"there is no analysis {shown(key)}"
-        findings.fault(
-            document, (*at, key), problem, "no analyses are available in this version: remove the key", key=True
-        )
 
 
 def _warn_of_liquidated_pools(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from stresslab.book.book import Book
 from stresslab.book.configuration import Configuration
 from stresslab.documents.faults import Notice
 from stresslab.market.specification import MarketSpecification
+from stresslab.scenario.analysis import Analysis
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,8 @@ class Scenario:
         None where the venue closes no winning position.
     venue_stress : VenueStress or None
         What has been done to the rules in `book` and to `impact`; None for nothing.
+    analysis : Analysis
+        What the full form of a review computes beside the run; no number of the run depends on it.
     """
 
     name: str
@@ -117,3 +120,4 @@ class Scenario:
     impact: Impact | None = None
     auto_deleveraging: AutoDeleveraging | None = None
     venue_stress: VenueStress | None = None
+    analysis: Analysis = field(default_factory=Analysis)

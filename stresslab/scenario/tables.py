@@ -10,6 +10,7 @@ from stresslab.documents.fields import TABLE, Drift, Duration, Money, Name, Path
 from stresslab.market.correlation import CorrelationTable
 from stresslab.market.models import MODELS
 from stresslab.market.seasonality import ProfileTable
+from stresslab.scenario.analysis import AnalysisTable
 from stresslab.scenario.event_reading import AutoDeleveragingTable, ImpactTable, Start
 from stresslab.scenario.funding_reading import FundingTable
 from stresslab.scenario.stress_reading import StressTable
@@ -146,8 +147,6 @@ class ScenarioFile(BaseModel):
     venue_stress: SkipValidation[VenueStressTable | None] = Field(
         default=None, description="Harsher rules of the venue and thinner markets from the start."
     )
-    analysis: SkipValidation[dict[str, Any]] = Field(
-        default={},
-        description="Analyses beyond the plain pass; none are available in this version.",
-        json_schema_extra={"maxProperties": 0},
+    analysis: SkipValidation[AnalysisTable | None] = Field(
+        default=None, description="What the full form of a review computes beside the run."
     )

@@ -11,6 +11,7 @@ import pytest
 from pypdf import PdfReader
 
 from stresslab.report import compile_replays, compile_report
+from stresslab.results.companions import Companions
 from tests.report import cases
 from tests.report.test_models_and_replays import joined, replays
 
@@ -19,7 +20,7 @@ from tests.report.test_models_and_replays import joined, replays
 def made(name: str) -> bytes:
     if name == "replays":
         return compile_replays(replays())[0]
-    return compile_report(cases.desk(), "short", models=joined((0.2, 0.1, 0.3), (0.3, 0.2, 0.4)), replays=replays())[0]
+    return compile_report(cases.desk(), "short", Companions(joined((0.2, 0.1, 0.3), (0.3, 0.2, 0.4)), replays()))[0]
 
 
 def elements(node: Any) -> Iterator[Any]:

@@ -21,6 +21,7 @@ from stresslab.report.model_pages import Models, apart, shortfall
 from stresslab.report.pages import pages
 from stresslab.report.replay_pages import Replays, what_happened
 from stresslab.report.review import Review
+from stresslab.results.companions import Companions
 from stresslab.results.models import across_models
 from tests.report import cases
 
@@ -110,7 +111,7 @@ def test_the_stated_choice_is_told_from_the_worst():
 
 
 def test_the_page_holds_every_model_and_marks_the_choice():
-    pdf, warnings = compile_report(cases.desk(), "short", models=joined((0.2, 0.18, 0.22), (0.3, 0.28, 0.32)))
+    pdf, warnings = compile_report(cases.desk(), "short", Companions(joined((0.2, 0.18, 0.22), (0.3, 0.28, 0.32))))
     text = read(pdf)
     assert warnings == []
     assert "20.0 % to 30.0 %" in text
@@ -145,7 +146,7 @@ def test_the_page_of_replays_says_fates_mappings_and_discounts():
 
 
 def test_the_report_holds_the_same_page_and_the_contents_name_it():
-    text = read(compile_report(cases.desk(), "short", replays=replays())[0])
+    text = read(compile_report(cases.desk(), "short", Companions(replays=replays()))[0])
     assert text.count("Crashes of the past") == 2
     assert "Crashes of the past (none was replayed" not in text
 

@@ -76,8 +76,8 @@ def test_control_another_dataset_gives_other_bytes():
 
 
 def test_an_unknown_form_is_refused_and_the_forms_are_named(tmp_path):
-    with pytest.raises(ValueError, match=r'no form "full".*short, standard'):
-        typeset(cases.desk(), tmp_path / "report.pdf", form="full")
+    with pytest.raises(ValueError, match=r'no form "long".*full, short, standard'):
+        typeset(cases.desk(), tmp_path / "report.pdf", form="long")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -266,8 +266,11 @@ ROWS = {
     "missing calibration file": Row(
         "scenario", 'model = "gbm"', 'model = "gbm"\ncalibration = ►"calibraton.toml"', ("no file", "calibration.toml")
     ),
-    "analysis": Row(
-        "scenario", "[[conf", "[analysis]\n►tornado = 20_000\n\n[[conf", ('no analysis "tornado"', "no analyses")
+    "unknown analysis": Row(
+        "scenario", "[[conf", "[analysis]\n►tornados = 20_000\n\n[[conf", ('unknown key "tornados"', '"tornado"?')
+    ),
+    "paths of an analysis": Row(
+        "scenario", "[[conf", "[analysis]\nrare = ►-1\n\n[[conf", ("`rare` is -1", "at least 0")
     ),
     "assets in a list": Row(
         "scenario",

@@ -19,7 +19,8 @@ _WAYS = {
     "crossed": Look("#d1480e", "s", "--"),
     "best mix": Look("#00835a", "^", "-."),
 }
-_SAMPLES = {"in sample": Look("#d1480e", "s", "--"), "fresh": Look("#0060a8", "o", "-")}
+# Not the colors of isolated and cross, which mean the same on every page.
+_SAMPLES = {"in sample": Look(MUTED, "D", "--"), "fresh": Look(INK, "P", "-")}
 
 
 def figure_curves(results: xr.Dataset) -> Figure:
@@ -99,7 +100,7 @@ def figure_frontier(results: xr.Dataset) -> Figure:
         "expected_shortfall": f"shortfall {float(results.attrs['level']):.1%}, {results.attrs['currency']}",
     }
     with style():
-        panels = grid_of_panels(len(titles), 1.0, columns=3, between=0.55)
+        panels = grid_of_panels(len(titles), 1.0, columns=3, between=0.55, above=0.5)
         for axes, (measure, title) in zip(panels, titles.items(), strict=True):
             for way, look in _WAYS.items():
                 at = results.sel(way=way)
@@ -118,5 +119,6 @@ def figure_frontier(results: xr.Dataset) -> Figure:
             axes.grid(visible=True)
             axes.set_title(title)
             axes.set_xlabel(f"total collateral, {results.attrs['currency']}")
-        panels[0].legend(loc="upper right")
-        return figure_of(panels[0])
+        figure = figure_of(panels[0])
+        figure.legend(*panels[0].get_legend_handles_labels(), loc="upper center", ncols=len(_WAYS))
+        return figure
