@@ -59,9 +59,6 @@ def test_the_report_is_typeset_again_from_the_folder_alone(folder, tmp_path):
         assert title in text
     assert "Left out: " in text
     assert "Market models (scenario and calibration have the figures of one market model)" in text
-    # Control: the short form has no page of a position.
-    assert cli.main(["report", str(folder), "--form", "short", "--out", str(again)]) == 0
-    assert "Position btc-long" not in read(again.read_bytes())
 
 
 def test_a_part_that_is_gone_is_named_and_one_that_was_changed_is_refused(folder, tmp_path, capsys):
@@ -70,6 +67,8 @@ def test_a_part_that_is_gone_is_named_and_one_that_was_changed_is_refused(folder
     (copy / "allocation.nc").unlink()
     assert cli.main(["report", str(copy), "--form", "full", "--out", str(tmp_path / "a.pdf")]) == 0
     assert "its file allocation.nc is no longer in the folder" in read((tmp_path / "a.pdf").read_bytes())
+    # Control for the test above: what is missing shows in the bytes.
+    assert (tmp_path / "a.pdf").read_bytes() != (folder / "report.pdf").read_bytes()
     raw = bytearray((copy / "sensitivities.nc").read_bytes())
     raw[-1] ^= 1
     (copy / "sensitivities.nc").write_bytes(bytes(raw))
