@@ -1,4 +1,4 @@
-"""Rare events of a whole review: the pools that a run hardly sees liquidated, each sampled by its importance."""
+"""Rare events of a whole review: the pools that a run hardly sees liquidated, each sampled as suits it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from stresslab.book.configuration import Configuration, Pool
-from stresslab.rare.estimation import GAUSSIAN_MODELS, RareEvent, RareEventError, rare_events
+from stresslab.rare.estimation import PLAIN, RareEvent, RareEventError, rare_events
 from stresslab.scenario.resolution import identity
 from stresslab.scenario.scenario import Scenario
 
@@ -23,7 +23,7 @@ _FIGURES = {
     "liquidation_probability_upper": "upper end of its 95 % interval",
     "standard_error": "standard error of the probability",
     "effective_sample_size": "paths of equal weight that tell as much",
-    "largest_share": "share of the estimate that a single path brings",
+    "largest_share": "share of the estimate that a single path, or all that branched off from one, brings",
     "variance_gain": "variance of counting liquidations over that of the estimate; missing where the latter is 0",
     "breach_distance": "distance of the likeliest breach in standard deviations; missing where none was sought",
     "run_probability": "the same probability as the run's paths count it",
@@ -104,11 +104,8 @@ def review_rare_events(
     Raises
     ------
     RareEventError
-        If the market model has no tilt, no pool is that rare, or something acts on the pools.
+        If no pool is that rare, nothing helps any of them beyond the run's own paths, or something acts on the pools.
     """
-    model = scenario.market.model
-    if model not in GAUSSIAN_MODELS:
-        raise RareEventError(f"under the model {model} no shift of normals leads to a liquidation")
     pools = rare_pools(scenario, results)
     if not pools:
         raise RareEventError(f"every pool is liquidated on {FEWEST_HITS} paths of the run or more")
@@ -118,6 +115,9 @@ def review_rare_events(
         events += rare_events(asked, each.configuration.name, each.pool.name, threads=threads)
         if progress is not None:
             progress(place + 1)
+    if all(event.method == PLAIN for event in events):
+        model = scenario.market.model
+        raise RareEventError(f"under the model {model} neither tilting nor splitting tells more than plain paths")
     return rare_dataset(scenario, results, pools, events)
 
 
@@ -161,7 +161,7 @@ def rare_dataset(
         attrs={
             "title": scenario.name,
             "scenario_hash": identity(scenario),
-            "paths": events[0].estimate.paths,
+            "paths": max(event.estimate.paths for event in events),
             "run_paths": int(results.attrs["paths"]),
             "rare_pools": len(pools),
             "fewest_hits": FEWEST_HITS,

@@ -50,7 +50,7 @@ def finding(results: xr.Dataset) -> str:
 
 
 def rare_table(results: xr.Dataset, review: Review) -> Table:
-    """One row a pool: what the run counted, and what sampling by importance gives."""
+    """One row a pool: what the run counted, and what paths drawn for it give."""
     paths = int(results.attrs["paths"])
     rows: list[list[Cell]] = []
     for place in results.liquidation_probability.values.argsort()[::-1]:
@@ -58,12 +58,11 @@ def rare_table(results: xr.Dataset, review: Review) -> Table:
         counted = probability(
             Estimate(*(float(here[f"run_probability{end}"]) for end in ("", "_lower", "_upper"))), review.paths
         )
-        method = "importance" if str(here.method.item()) == "importance" else "plain"
         row: list[Cell] = [
             (str(here.pool.item()), label(str(here.configuration.item()))),
             counted,
             _chance(here, paths),
-            method,
+            str(here.method.item()),
             number(float(here.breach_distance)),
         ]
         rows.append(row)
@@ -77,9 +76,9 @@ def rare_table(results: xr.Dataset, review: Review) -> Table:
             Column("Standard deviations\nto the breach"),
         ),
         rows,
-        note=f"Beneath each its 95 % interval. Paths of its own: {count(paths)} for each pool, drawn where the breach "
-        "is likeliest and weighted back, or plainly where that would not help. Pools of the same positions and "
-        "collateral stand once.",
+        note=f"Beneath each its 95 % interval. Paths of its own: up to {count(paths)} for each pool, drawn where the "
+        "breach is likeliest and weighted back, or branching on the way there, or plainly where neither would help. "
+        "Pools of the same positions and collateral stand once.",
     )
 
 
