@@ -247,7 +247,7 @@ FAULTY = [
     ({"second": "2021-02-20"}, "daily returns in the window"),
     ({"since": dt.date(2030, 1, 1)}, "no history in the window"),
     ({"name": "BTC"}, "BTC is also the asset of"),
-    ({"model": "kou"}, "no market model 'kou'"),
+    ({"model": "paths"}, "no market model 'paths'"),
     ({"still": 30}, "never moves in the window"),
 ]
 
