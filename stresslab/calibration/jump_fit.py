@@ -69,15 +69,8 @@ def estimate_merton(windows: Sequence[History], surroundings: int = WEEK) -> tup
     InputError
         Where an asset has too few returns, or two have too few in common.
     """
-    returns = aligned_returns(windows)
-    check_length(windows, returns)
+    rows, local = bars_and_deviations(windows, surroundings)
     interval = windows[0].interval
-    deviations = np.stack(
-        [local_deviations(column, max(24, round(surroundings / interval))) for column in returns.T], axis=1
-    )
-    there = ~np.isnan(returns).any(axis=1)
-    rows, local = returns[there], deviations[there]
-    rows = rows - np.median(rows, axis=0)
     a_year = _YEAR / interval
     fitted = _fit(rows, local, _start(rows, local), _MOST_ITERATIONS)
     estimate = _estimate(fitted, local, a_year)
@@ -87,6 +80,32 @@ def estimate_merton(windows: Sequence[History], surroundings: int = WEEK) -> tup
         replicates.append(_estimate(_fit(kept, around, fitted, _MOST_ITERATIONS), around, a_year))
     errors = jackknife_errors(estimate, replicates)
     return estimate, errors, _remarks(windows, fitted, len(rows))
+
+
+def bars_and_deviations(
+    windows: Sequence[History], surroundings: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Log returns less their medians, where every asset has one, and the local deviation of each, both [bar, asset].
+
+    Parameters
+    ----------
+    windows : sequence of History
+        One an asset, of one length of bar.
+    surroundings : int
+        Seconds around a bar whose bars tell its diffusion; at least 24 bars count.
+
+    Raises
+    ------
+    InputError
+        Where an asset has too few returns, or two have too few in common.
+    """
+    returns = aligned_returns(windows)
+    check_length(windows, returns)
+    width = max(24, round(surroundings / windows[0].interval))
+    deviations = np.stack([local_deviations(column, width) for column in returns.T], axis=1)
+    there = ~np.isnan(returns).any(axis=1)
+    rows = returns[there]
+    return rows - np.median(rows, axis=0), deviations[there]
 
 
 def local_deviations(returns: NDArray[np.float64], width: int) -> NDArray[np.float64]:

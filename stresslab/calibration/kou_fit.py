@@ -13,11 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stresslab.calibration.bar_fitting import aligned_returns, check_length
 from stresslab.calibration.correlation import Repair, nearest_correlation
 from stresslab.calibration.estimate import Estimate, jackknife_errors
 from stresslab.calibration.history import History
-from stresslab.calibration.jump_fit import WEEK, local_deviations
+from stresslab.calibration.jump_fit import WEEK, bars_and_deviations
 
 _YEAR = 365 * 86_400
 _GROUPS = 20
@@ -92,14 +91,8 @@ def estimate_kou(windows: Sequence[History]) -> tuple[Estimate, Estimate, tuple[
     InputError
         Where an asset has too few returns, or two have too few in common.
     """
-    returns = aligned_returns(windows)
-    check_length(windows, returns)
+    rows, local = bars_and_deviations(windows, WEEK)
     interval = windows[0].interval
-    width = max(24, round(WEEK / interval))
-    deviations = np.stack([local_deviations(column, width) for column in returns.T], axis=1)
-    there = ~np.isnan(returns).any(axis=1)
-    rows, local = returns[there], deviations[there]
-    rows = rows - np.median(rows, axis=0)
     a_year = _YEAR / interval
     fitted = _fit(rows, local)
     estimate = _estimate(fitted, local, a_year)
