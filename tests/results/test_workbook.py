@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from stresslab.results import tables, workbook
+from stresslab.results import table_formats, workbook
 from stresslab.results.table_formats import TableFormatError, read_formats
 from stresslab.results.tables import tables_of, write_tables
 from stresslab.results.workbook import sheet_names, write_workbook
@@ -168,7 +168,7 @@ def test_formats_are_read():
 @pytest.mark.parametrize(("name", "library"), [("parquet", "pyarrow"), ("excel", "openpyxl")])
 def test_a_missing_library_is_told_before_anything_is_written(monkeypatch, tmp_path, results, name, library):
     found = importlib.util.find_spec
-    monkeypatch.setattr(tables, "find_spec", lambda wanted: None if wanted == library else found(wanted))
+    monkeypatch.setattr(table_formats, "find_spec", lambda wanted: None if wanted == library else found(wanted))
     with pytest.raises(TableFormatError, match=rf"need {library}; install the extra stresslab\[tables\]"):
         write_tables(results, tmp_path / "tables", (name,))
     assert not (tmp_path / "tables").exists()
