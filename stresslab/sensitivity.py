@@ -295,10 +295,10 @@ def sensitivities_to_folder(
         saving.save(results, folder / "sensitivities.nc")
         sensitivities_table(results).to_csv(folder / "sensitivities.csv", index=False, lineterminator="\n")
 
-        from stresslab.report.charts.sensitivities import tornado
+        from stresslab.report.charts.sensitivities import figure_tornado
         from stresslab.report.style import svg
 
-        (folder / "sensitivities.svg").write_text(svg(tornado(results)), encoding="utf-8")
+        (folder / "sensitivities.svg").write_text(svg(figure_tornado(results)), encoding="utf-8")
         manifest = {
             "kind": "sensitivities",
             "title": scenario.name,

@@ -16,7 +16,7 @@ from stresslab.market.funding import FundingSpecification
 from stresslab.market.premium import Premium, PremiumLaw
 from stresslab.report import compile_pages
 from stresslab.report.blocks import LeftOut
-from stresslab.report.charts.sensitivities import by_width, tornado
+from stresslab.report.charts.sensitivities import by_width, figure_tornado
 from stresslab.report.review import Review
 from stresslab.report.sensitivity_pages import TITLE, finding, sensitivities_figures, sensitivities_page
 from stresslab.results.companions import Companions
@@ -185,7 +185,7 @@ def test_the_tornado_and_the_page_say_what_the_numbers_say(case_a):
     # By M11 the moves change P by up to 0.29 (price), 0.06 (collateral), 0.05 (leverage, size) and 0.05 (volatility).
     assert order[0] == "price"
     assert order[-1] == "volatility"
-    drawn = tornado(results)
+    drawn = figure_tornado(results)
     labels = [each.get_text().split("\n")[0] for each in drawn.axes[0].get_yticklabels()]
     assert labels == order
     widths = [abs(each.get_width()) for each in drawn.axes[0].patches if isinstance(each, Rectangle)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import xarray as xr
 
 from stresslab.report.blocks import Block, Cell, Column, LeftOut, Page, Table, figure, table, text
-from stresslab.report.charts.sensitivities import TITLES, by_width, tornado
+from stresslab.report.charts.sensitivities import TITLES, by_width, figure_tornado
 from stresslab.report.formatting import Estimate, count, days, money, money_estimate, percent, points
 from stresslab.report.review import BOOKED, Review
 
@@ -48,7 +48,7 @@ def sensitivities_blocks(results: xr.Dataset, appendix: list[Table]) -> list[Blo
     told = finding(results)
     figures = [
         figure(
-            tornado(results, name=name),
+            figure_tornado(results, name=name),
             f"What moving each input down (hatched) and up (solid) does to the {TITLES[name]} as booked, on the same "
             "random numbers. Lines across the ends: 95 % intervals of the changes.",
             f"Tornado of the {TITLES[name]} by input. {told}.",

@@ -29,7 +29,7 @@ def by_width(results: xr.Dataset, name: str, configuration: str = BOOKED, pool: 
     return [str(results.factor.values[place]) for place in order]
 
 
-def tornado(
+def figure_tornado(
     results: xr.Dataset,
     axes: Axes | None = None,
     *,
