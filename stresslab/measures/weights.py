@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from stresslab.measures.intervals import wilson_of_size
 
 FEW_EFFECTIVE = 100.0
+# Below this the scatter of the values says nothing of the values that were not drawn.
+TOO_FEW_EFFECTIVE = 10.0
 LARGE_SHARE = 0.05
 WIDE_ERROR = 0.25
 
@@ -26,7 +28,8 @@ class WeightedEstimate:
     standard_error : float
         Of that mean, not negative.
     lower, upper : float
-        95 % interval: Wilson's, for as many paths of plain counting as would have this standard error.
+        95 % interval: Wilson's, for as many paths of plain counting as would have this standard error; for no more
+        than there are, untilted, where the effective sample size is below `TOO_FEW_EFFECTIVE`.
     effective_sample_size : float
         (sum v)^2 / sum v^2 over the values v, 0 to the number of paths; 0 where all are 0.
     largest_share : float
@@ -78,8 +81,10 @@ def weighted_probability(values: NDArray[np.floating], share_untilted: float = 1
     spread = probability * (1.0 - probability)
     # Counting hits over so many paths would have the same error.
     size = spread / error**2 if error > 0.0 and spread > 0.0 else paths * share_untilted
-    lower, upper = wilson_of_size(probability, size)
     effective = total**2 / squares if squares > 0.0 else 0.0
+    if effective < TOO_FEW_EFFECTIVE:
+        size = min(size, paths * share_untilted)
+    lower, upper = wilson_of_size(probability, size)
     largest = float(exact.max()) / total if total > 0.0 else 0.0
     return WeightedEstimate(probability, error, lower, upper, effective, largest, paths)
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from stresslab.book.configuration import Configuration, Pool
 from stresslab.measures.intervals import wilson_of_size
-from stresslab.measures.weights import WeightedEstimate
+from stresslab.measures.weights import TOO_FEW_EFFECTIVE, WeightedEstimate
 from stresslab.scenario.scenario import Scenario
 
 GROUPS = 32
@@ -196,14 +196,16 @@ def _of_groups(values: NDArray[np.float64], by_root: NDArray[np.float64], paths:
     error = float(values.std(ddof=1)) / math.sqrt(GROUPS)
     widened = error * float(stdtrit(GROUPS - 1, 0.975)) / _NORMAL_QUANTILE
     spread = probability * (1.0 - probability)
-    lower, upper = wilson_of_size(probability, spread / widened**2 if widened > 0.0 and spread > 0.0 else paths)
+    effective = (probability / error) ** 2 if error > 0.0 else 0.0
+    size = spread / widened**2 if widened > 0.0 and spread > 0.0 else float(paths)
+    lower, upper = wilson_of_size(probability, size if effective >= TOO_FEW_EFFECTIVE else min(size, float(paths)))
     total = float(by_root.sum())
     return WeightedEstimate(
         probability=probability,
         standard_error=error,
         lower=lower,
         upper=upper,
-        effective_sample_size=(probability / error) ** 2 if error > 0.0 else 0.0,
+        effective_sample_size=effective,
         largest_share=float(by_root.max()) / total if total > 0.0 else 0.0,
         paths=paths,
     )
