@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 
 FORMATS = ("csv", "parquet", "excel")
-_NEEDED = {"parquet": ("Parquet tables", "pyarrow"), "excel": ("Excel workbooks", "openpyxl")}
+_NEEDED = {"parquet": ("Parquet tables", "pyarrow"), "excel": ("Excel workbooks", "xlsxwriter")}
 
 
 class TableFormatError(ValueError):

@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 import datetime as dt
-import io
 import json
 import math
-import zipfile
+import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import xarray as xr
-from openpyxl import Workbook
-from openpyxl.cell import WriteOnlyCell
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
-from openpyxl.packaging.core import DocumentProperties
-from openpyxl.styles import Font
-from openpyxl.utils import get_column_letter
-from openpyxl.xml.functions import tostring
+import xlsxwriter
 
 MOST_ROWS = 1_048_575
 """Rows of a worksheet beneath its header, https://support.microsoft.com: Excel specifications and limits."""
 _LONGEST_NAME = 31
 _WIDEST = 42
 _MADE = dt.datetime(2000, 1, 1)  # the clock must not enter
-_ZIP_DATE = (1980, 1, 1, 0, 0, 0)
+_LONGEST_TEXT = 32_767
+# Signs that no XML document can hold.
+_ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_OPTIONS = {
+    "strings_to_formulas": False,
+    "strings_to_urls": False,
+    "strings_to_numbers": False,
+    "in_memory": True,
+}
 _PERCENT, _MONEY, _PRICE, _RATIO, _COUNT, _DAYS = "0.00##%", "#,##0.00", "#,##0.00######", "#,##0.000", "#,##0", "0.00"
 _ATTRIBUTES = {
     "scenario": "title",
@@ -55,7 +57,7 @@ def write_workbook(results: xr.Dataset, tables: Mapping[str, pd.DataFrame], path
         From `stresslab.results.tables.tables_of`. One of more than `MOST_ROWS` rows has no sheet, which is told on the
         first one.
     path : pathlib.Path
-        The file to write. The same result gives the same bytes under one version of openpyxl.
+        The file to write. The same result gives the same bytes under one version of xlsxwriter.
 
     Notes
     -----
@@ -64,23 +66,23 @@ def write_workbook(results: xr.Dataset, tables: Mapping[str, pd.DataFrame], path
     that it stays one when somebody edits it; a sign that no worksheet can hold is replaced. Numbers have 16 digits, of
     which Excel keeps 15; CSV and Parquet have all 17.
     """
-    book = Workbook(write_only=True)
-    sheets = sheet_names(tables)
-    _contents(book, results, tables, sheets)
-    for name, table in tables.items():
-        if name in sheets:
-            rows = table.itertuples(index=False, name=None)
-            formats = [_number_format(column, results) for column in table.columns]
-            _sheet(book, sheets[name], list(table.columns), rows, _widths(table), formats)
-    described = [
-        [str(name), *(str(values.attrs.get(key, "")) for key in ("units", "sign", "interval", "long_name"))]
-        for name, values in results.data_vars.items()
-    ]
-    header = ["variable", "unit", "sign", "interval", "meaning"]
-    _sheet(book, "variables", header, described, [_WIDEST, 14, 34, 34, 90], [None] * len(header))
-    buffer = io.BytesIO()
-    book.save(buffer)
-    path.write_bytes(_without_clock(buffer.getvalue(), str(results.attrs.get("title", ""))))
+    with xlsxwriter.Workbook(path, _OPTIONS) as file:
+        title = _plain(str(results.attrs.get("title", "")))
+        file.set_properties({"author": "stresslab", "title": title, "created": _MADE})
+        book = _Book(file, file.add_format({"bold": True}), file.add_format({"quote_prefix": True}), {})
+        sheets = sheet_names(tables)
+        _contents(book, results, tables, sheets)
+        for name, table in tables.items():
+            if name in sheets:
+                rows = table.itertuples(index=False, name=None)
+                formats = [_number_format(column, results) for column in table.columns]
+                _sheet(book, sheets[name], list(table.columns), rows, _widths(table), formats)
+        described = [
+            [str(name), *(str(values.attrs.get(key, "")) for key in ("units", "sign", "interval", "long_name"))]
+            for name, values in results.data_vars.items()
+        ]
+        header = ["variable", "unit", "sign", "interval", "meaning"]
+        _sheet(book, "variables", header, described, [_WIDEST, 14, 34, 34, 90], [None] * len(header))
 
 
 def sheet_names(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
@@ -109,40 +111,64 @@ def sheet_names(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
     return found
 
 
-def _contents(
-    book: Workbook, results: xr.Dataset, tables: Mapping[str, pd.DataFrame], sheets: Mapping[str, str]
-) -> None:
-    page = book.create_sheet("contents")
-    for letter, width in (("A", 34), ("B", 44), ("C", 12), ("D", 12)):
-        page.column_dimensions[letter].width = width
-    for told, key in _ATTRIBUTES.items():
-        if key in results.attrs:
-            page.append([_cell(page, told, bold=True), _cell(page, results.attrs[key])])
-    for library, version in json.loads(results.attrs.get("versions", "{}")).items():
-        page.append([_cell(page, f"version of {library}", bold=True), _cell(page, version)])
-    page.append([])
-    page.append([_cell(page, title, bold=True) for title in ("sheet", "table", "rows", "columns")])
-    for name, table in tables.items():
-        place = sheets.get(name, "none: too many rows for a worksheet")
-        page.append([_cell(page, place), _cell(page, name), len(table), len(table.columns)])
-    page.append([_cell(page, "variables"), _cell(page, "what each column is"), len(results.data_vars), 5])
+@dataclass(frozen=True)
+class _Book:
+    """A workbook and the formats of its cells."""
+
+    file: Any
+    bold: Any
+    text: Any
+    numbers: dict[str, Any]
+
+    def number(self, written: str | None) -> Any:
+        """The format of numbers that are written so."""
+        if written is None:
+            return None
+        if written not in self.numbers:
+            self.numbers[written] = self.file.add_format({"num_format": written})
+        return self.numbers[written]
+
+
+def _contents(book: _Book, results: xr.Dataset, tables: Mapping[str, pd.DataFrame], sheets: Mapping[str, str]) -> None:
+    page = book.file.add_worksheet("contents")
+    for column, width in enumerate((34, 44, 12, 12)):
+        page.set_column(column, column, width)
+    rows: list[list[object]] = [[told, results.attrs[key]] for told, key in _ATTRIBUTES.items() if key in results.attrs]
+    versions = json.loads(results.attrs.get("versions", "{}"))
+    rows += [[f"version of {library}", version] for library, version in versions.items()]
+    for place, (told, value) in enumerate(rows):
+        page.write_string(place, 0, told, book.bold)
+        _write(book, page, place, 1, value)
+    header = len(rows) + 1
+    for column, title in enumerate(("sheet", "table", "rows", "columns")):
+        page.write_string(header, column, title, book.bold)
+    listed: list[list[object]] = [
+        [sheets.get(name, "none: too many rows for a worksheet"), name, len(table), len(table.columns)]
+        for name, table in tables.items()
+    ]
+    listed.append(["variables", "what each column is", len(results.data_vars), 5])
+    for place, row in enumerate(listed, header + 1):
+        for column, value in enumerate(row):
+            _write(book, page, place, column, value)
 
 
 def _sheet(
-    book: Workbook,
+    book: _Book,
     title: str,
     header: list[str],
     rows: Iterable[Iterable[object]],
     widths: list[int],
     formats: list[str | None],
 ) -> None:
-    page = book.create_sheet(title)
-    page.freeze_panes = "A2"
-    for place, width in enumerate(widths, 1):
-        page.column_dimensions[get_column_letter(place)].width = width
-    page.append([_cell(page, name, bold=True) for name in header])
-    for row in rows:
-        page.append([_cell(page, value, written) for value, written in zip(row, formats, strict=True)])
+    page = book.file.add_worksheet(title)
+    page.freeze_panes(1, 0)
+    for column, width in enumerate(widths):
+        page.set_column(column, column, width)
+    for column, name in enumerate(header):
+        page.write_string(0, column, name, book.bold)
+    for place, row in enumerate(rows, 1):
+        for column, (value, written) in enumerate(zip(row, formats, strict=True)):
+            _write(book, page, place, column, value, written)
 
 
 def _widths(table: pd.DataFrame) -> list[int]:
@@ -155,23 +181,18 @@ def _widths(table: pd.DataFrame) -> list[int]:
     return widths
 
 
-def _cell(page: Any, value: object, number_format: str | None = None, *, bold: bool = False) -> Any:
-    """A cell; a value that does not exist is empty, one without end is a text."""
+def _write(book: _Book, page: Any, row: int, column: int, value: object, written: str | None = None) -> None:
+    """Fill a cell; a value that does not exist and an empty text leave it empty, one without end is a text."""
     if isinstance(value, float) and not math.isfinite(value):
-        value = None if math.isnan(value) else "without end" if value > 0.0 else "without beginning"
+        if math.isnan(value):
+            return
+        value = "without end" if value > 0.0 else "without beginning"
     if isinstance(value, str):
-        cell = WriteOnlyCell(page)
-        cell.value = ILLEGAL_CHARACTERS_RE.sub("\ufffd", value)
-        # openpyxl has taken what begins with = for a formula.
-        cell.data_type = "s"
-        cell.quotePrefix = not bold
+        if value:
+            page.write_string(row, column, _plain(value), book.text)
     else:
-        cell = WriteOnlyCell(page, value.item() if hasattr(value, "item") else value)
-        if number_format is not None:
-            cell.number_format = number_format
-    if bold:
-        cell.font = Font(bold=True)
-    return cell
+        number: Any = value
+        page.write_number(row, column, number, book.number(written))
 
 
 def _number_format(name: str, results: xr.Dataset) -> str | None:
@@ -190,17 +211,5 @@ def _number_format(name: str, results: xr.Dataset) -> str | None:
     return _PERCENT if name == "limit_utilization" else known.get(unit)
 
 
-def _without_clock(content: bytes, title: str) -> bytes:
-    """The same workbook with fixed dates in its archive and its properties."""
-    properties = DocumentProperties(creator="stresslab", title=_plain(title), created=_MADE, modified=_MADE)
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(content)) as former, zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as repeated:
-        for entry in former.infolist():
-            own = entry.filename == "docProps/core.xml"
-            part = tostring(properties.to_tree()) if own else former.read(entry)
-            repeated.writestr(zipfile.ZipInfo(entry.filename, _ZIP_DATE), part, zipfile.ZIP_DEFLATED)
-    return buffer.getvalue()
-
-
 def _plain(text: str) -> str:
-    return str(ILLEGAL_CHARACTERS_RE.sub("\ufffd", text))
+    return _ILLEGAL.sub("\ufffd", text)[:_LONGEST_TEXT]

@@ -165,7 +165,7 @@ def test_formats_are_read():
         read_formats("xls")
 
 
-@pytest.mark.parametrize(("name", "library"), [("parquet", "pyarrow"), ("excel", "openpyxl")])
+@pytest.mark.parametrize(("name", "library"), [("parquet", "pyarrow"), ("excel", "xlsxwriter")])
 def test_a_missing_library_is_told_before_anything_is_written(monkeypatch, tmp_path, results, name, library):
     found = importlib.util.find_spec
     monkeypatch.setattr(table_formats, "find_spec", lambda wanted: None if wanted == library else found(wanted))
