@@ -9,7 +9,6 @@ import logging
 import math
 import platform
 import threading
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib import import_module
@@ -20,6 +19,7 @@ from stresslab.documents.faults import Notice
 from stresslab.measures.precision import Precision
 from stresslab.results.code import code_hash, run_identity
 from stresslab.results.output_folder import OutputFolderError, output_folder, write_manifest
+from stresslab.results.phases import PhaseClock
 from stresslab.results.table_formats import checked_formats
 from stresslab.scenario.model_choice import question_of
 from stresslab.scenario.scenario import Scenario
@@ -159,7 +159,7 @@ def run_to_folder(
     formats = checked_formats(tables)
     check_memory(scenario, keep_outcomes=keep_outcomes)
     with output_folder(Path(out)) as folder:
-        clock = _Clock()
+        clock = PhaseClock()
         scenario, outcomes, attributes = _simulated(scenario, threads, executor, checkpoint, until, progress)
         clock.lap("simulation")
         clock.split("simulation", "compilation", outcomes.compile_seconds)
@@ -360,25 +360,6 @@ def _check_places(out: str | Path, checkpoint: str | Path | None) -> None:
     place = Path(out).resolve()
     if place in (Path(checkpoint).resolve(), *Path(checkpoint).resolve().parents):
         raise CheckpointError(f"{checkpoint} lies in the folder for the results, which is replaced; choose another")
-
-
-class _Clock:
-    """Seconds of each phase, for the manifest and for people; no number of a result depends on it."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self._last = time.perf_counter()
-
-    def lap(self, phase: str) -> None:
-        now = time.perf_counter()
-        self.seconds[phase] = now - self._last
-        self._last = now
-        logger.info("%s took %.2f s", phase, self.seconds[phase])
-
-    def split(self, phase: str, part: str, seconds: float) -> None:
-        """Book a part of a phase under its own name."""
-        self.seconds[phase] -= seconds
-        self.seconds[part] = seconds
 
 
 def _histories(scenario: Scenario) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,8 +75,7 @@ def estimate_merton(windows: Sequence[History], surroundings: int = WEEK) -> tup
     fitted = _fit(rows, local, _start(rows, local), _MOST_ITERATIONS)
     estimate = _estimate(fitted, local, a_year)
     replicates = []
-    for group in np.array_split(np.arange(len(rows)), _GROUPS):
-        kept, around = np.delete(rows, group, axis=0), np.delete(local, group, axis=0)
+    for kept, around in leaving_out_blocks(rows, local):
         replicates.append(_estimate(_fit(kept, around, fitted, _MOST_ITERATIONS), around, a_year))
     errors = jackknife_errors(estimate, replicates)
     return estimate, errors, _remarks(windows, fitted, len(rows))
@@ -106,6 +105,14 @@ def bars_and_deviations(
     there = ~np.isnan(returns).any(axis=1)
     rows = returns[there]
     return rows - np.median(rows, axis=0), deviations[there]
+
+
+def leaving_out_blocks(
+    rows: NDArray[np.float64], local: NDArray[np.float64]
+) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Returns and deviations without each of 20 blocks of consecutive bars, for the jackknife."""
+    for group in np.array_split(np.arange(len(rows)), _GROUPS):
+        yield np.delete(rows, group, axis=0), np.delete(local, group, axis=0)
 
 
 def local_deviations(returns: NDArray[np.float64], width: int) -> NDArray[np.float64]:

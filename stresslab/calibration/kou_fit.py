@@ -16,10 +16,9 @@ from numpy.typing import NDArray
 from stresslab.calibration.correlation import Repair, nearest_correlation
 from stresslab.calibration.estimate import Estimate, jackknife_errors
 from stresslab.calibration.history import History
-from stresslab.calibration.jump_fit import WEEK, bars_and_deviations
+from stresslab.calibration.jump_fit import WEEK, bars_and_deviations, leaving_out_blocks
 
 _YEAR = 365 * 86_400
-_GROUPS = 20
 _FLOOR_PER_ASSET = 1e-4
 # Deviations beyond which a bar counts as one with a jump: of normal moves one in 1.7 million.
 THRESHOLD = 5.0
@@ -61,8 +60,12 @@ class _Fit:
     @property
     def up(self) -> NDArray[np.float64]:
         """Share of them that goes up; a half where there are none."""
-        rises = np.array([rise.rate for rise in self.rises])
-        return np.where(self.rates > 0.0, rises / np.maximum(self.rates, 1e-300), 0.5)
+        return np.array([_share_up(rise, fall) for rise, fall in zip(self.rises, self.falls, strict=True)])
+
+
+def _share_up(rise: _Tail, fall: _Tail) -> float:
+    both = rise.rate + fall.rate
+    return rise.rate / both if both > 0.0 else 0.5
 
 
 def estimate_kou(windows: Sequence[History]) -> tuple[Estimate, Estimate, tuple[str, ...]]:
@@ -97,8 +100,7 @@ def estimate_kou(windows: Sequence[History]) -> tuple[Estimate, Estimate, tuple[
     fitted = _fit(rows, local)
     estimate = _estimate(fitted, local, a_year)
     replicates = []
-    for group in np.array_split(np.arange(len(rows)), _GROUPS):
-        kept, around = np.delete(rows, group, axis=0), np.delete(local, group, axis=0)
+    for kept, around in leaving_out_blocks(rows, local):
         replicates.append(_estimate(_fit(kept, around), around, a_year))
     errors = jackknife_errors(estimate, replicates)
     return estimate, errors, _remarks(windows, fitted)
@@ -200,7 +202,7 @@ def _seen_together(
     sizes = []
     for asset in range(assets):
         rise, fall = rises[asset], falls[asset]
-        up = rise.rate / max(rise.rate + fall.rate, 1e-300)
+        up = _share_up(rise, fall)
         upward = -rise.size * np.log(np.minimum(uniform / max(up, 1e-300), 1.0))
         downward = fall.size * np.log(np.minimum((1.0 - uniform) / max(1.0 - up, 1e-300), 1.0))
         units = np.where(uniform < up, upward, downward) / deviation[places, asset][:, None]
