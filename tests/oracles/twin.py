@@ -323,7 +323,7 @@ class Pool:
             break
         return [high] * len(self.scenario.market.assets)
 
-    def worst_of_step(self, step: Step, path: int, index: int, bridge: str) -> list[tuple[float, float]]:
+    def worst_of_step(self, step: Step, path: int, index: int, bridge: str, alive: bool) -> list[tuple[float, float]]:
         """Points of a step where the surplus may be least: the deficit there, and what closing there would leave."""
         single = len(set(self.assets)) == 1
         if bridge == "none" or (bridge == "single_price" and not single):
@@ -334,7 +334,7 @@ class Pool:
             for extreme in (lowest, highest):
                 inside = extreme(step.start[asset], step.end[asset], step.covariance[asset][asset], step.uniform[asset])
                 deficit, left = max(self.deficit([log] * len(step.end)) for log in self.way_to(inside)), 0.0
-                if deficit >= self.free:
+                if alive and deficit >= self.free:
                     there = self.crossing(inside)
                     left = self.after_fee(self.collateral + self.profit(there), there)
                 points.append((deficit, left))
@@ -362,7 +362,7 @@ class Pool:
         liquidation = 0 if worst >= self.free else None
         ratios = []
         for index, step in enumerate(steps):
-            for deficit, left in self.worst_of_step(step, path, index, bridge):
+            for deficit, left in self.worst_of_step(step, path, index, bridge, liquidation is None):
                 worst = max(worst, deficit)
                 if liquidation is None and deficit >= self.free:
                     liquidation, settled = index + 1, left
