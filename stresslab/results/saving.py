@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import os
-import threading
-from contextlib import closing
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
-from xarray.backends import H5NetCDFStore
 
+from stresslab.results import netcdf
 from stresslab.results.dataset import SCHEMA
 from stresslab.results.shown import as_results
 from stresslab.scenario.scenario import Scenario
 from stresslab.simulation.outcomes import Outcomes
-
-ENGINE: Literal["h5netcdf"] = "h5netcdf"
 
 
 class ResultsError(ValueError):
@@ -37,10 +32,7 @@ def save(results: xr.Dataset, path: str | Path) -> None:
     target = Path(path)
     scratch = target.with_name(f".{target.name}.unfinished")
     try:
-        # Not `to_netcdf`: in search of a lock it starts Dask where that is installed, which takes a second.
-        store = H5NetCDFStore.open(str(scratch), mode="w", lock=threading.Lock())
-        with closing(store):
-            results.dump_to_store(store, encoding=_encoding(results))
+        netcdf.write(results, scratch)
         with scratch.open("rb") as written:
             os.fsync(written.fileno())
         scratch.replace(target)
@@ -140,7 +132,7 @@ def load_history(path: str | Path) -> xr.Dataset:
 
 def _loaded(source: Path, named: str | Path) -> xr.Dataset:
     try:
-        return xr.load_dataset(source, engine=ENGINE, phony_dims="sort")
+        return netcdf.read(source)
     except FileNotFoundError as error:
         raise ResultsError(f"{named} does not exist; name a results.nc or the folder of a run") from error
     except Exception as error:  # damaged bytes make the libraries below raise nearly anything
@@ -195,12 +187,3 @@ def outcomes_dataset(scenario: Scenario, outcomes: Outcomes) -> xr.Dataset:
         coords={"configuration": names, "pool": pools, "asset": list(scenario.market.assets), "path": np.arange(paths)},
         attrs={"schema": SCHEMA, "currency": currency, "seed": scenario.seed, "block_width": outcomes.block_width},
     )
-
-
-def _encoding(results: xr.Dataset) -> dict[str, dict[str, Any]]:
-    """Lossless compression of numbers, and checksums, so that a damaged file does not pass for a whole one."""
-    return {
-        str(name): {"zlib": True, "complevel": 1, "shuffle": True, "fletcher32": True}
-        for name, values in results.variables.items()
-        if values.dtype.kind in "fi" and values.ndim > 0
-    }

@@ -15,9 +15,9 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from stresslab.results import netcdf
 from stresslab.results.models import HEADLINES
 from stresslab.results.output_folder import output_folder, write_manifest
-from stresslab.results.saving import ENGINE
 from stresslab.reviewing.exchange import GROUPS, CompareError, changed_groups, exchanged
 from stresslab.reviewing.verifying import Stored, stored_results
 from stresslab.scenario.scenario import Scenario
@@ -173,7 +173,7 @@ def compare_to_folder(
     with output_folder(Path(out)) as folder:
         first, second = single(old), single(new)
         compared = compare(first, second, paths=paths, threads=threads, progress=progress)
-        compared.to_netcdf(folder / "comparison.nc", engine=ENGINE)
+        netcdf.write(compared, folder / "comparison.nc")
         comparison_table(compared).to_csv(folder / "comparison.csv", index=False, lineterminator="\n")
         (folder / "waterfall.svg").write_text(svg(figure_waterfall(compared)), encoding="utf-8")
         write_manifest(folder, {"title": compared.attrs["title"], "compared": [compared.attrs[one] for one in _HASHES]})

@@ -100,7 +100,7 @@ def _content(path: Path, name: str) -> tuple[str, Labelled]:
 
 
 def _from_netcdf(path: Path, name: str) -> Labelled:
-    import h5netcdf  # type: ignore[import-untyped]
+    import h5netcdf
 
     try:
         with h5netcdf.File(path, "r") as file:
