@@ -317,7 +317,7 @@ def _simulated(
         return until.reached(outcomes)
 
     # What the evaluation needs takes a second to import, and the compiler leaves Python alone meanwhile.
-    ahead = threading.Thread(target=import_module, args=("xarray",), daemon=True)
+    ahead = threading.Thread(target=_import_evaluation, daemon=True)
     ahead.start()
     outcomes = simulate(
         scenario,
@@ -348,6 +348,11 @@ def _simulated(
     )
     answered = replace(scenario, paths=paths, notices=(*scenario.notices, notice))
     return answered, outcomes, {"until": json.dumps(ending, sort_keys=True)}
+
+
+def _import_evaluation() -> None:
+    for name in ("dataset", "limits", "saving", "tables"):
+        import_module(f"stresslab.results.{name}")
 
 
 def _check_places(out: str | Path, checkpoint: str | Path | None) -> None:

@@ -9,14 +9,15 @@ from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-
-import xarray as xr
+from typing import TYPE_CHECKING
 
 import stresslab
-from stresslab.results.limit_history import history_hash
 from stresslab.scenario.limits import Limits
 from stresslab.scenario.resolution import identity
 from stresslab.scenario.scenario import Scenario
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 _LIBRARIES = ("jax", "jaxlib", "numpy", "scipy", "xarray")
 _KINDS = (".py", ".toml", ".typ")
@@ -61,6 +62,9 @@ def run_identity(
     str
         SHA-256 in hexadecimal digits, of the resolved questions, the texts, bars, form, limits, code and versions.
     """
+    # It brings xarray, which a run imports beside the simulation.
+    from stresslab.results.limit_history import history_hash
+
     content = {
         "questions": [identity(each) for each in scenarios],
         "texts": [dict(each.documents) for each in scenarios],
