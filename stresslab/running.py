@@ -39,6 +39,7 @@ logger = logging.getLogger(__name__)
 
 Progress = Callable[[int], None]
 Analyses = Callable[[Scenario, "xr.Dataset", "Companions"], "Companions"]
+Watch = Callable[["Outcomes", "xr.Dataset"], None]
 
 
 def run(
@@ -112,6 +113,7 @@ def run_to_folder(
     limits: Limits | None = None,
     tables: Sequence[str] = ("csv",),
     progress: Progress | None = None,
+    watch: Watch | None = None,
 ) -> tuple[xr.Dataset, dict[str, float]]:
     """Run a scenario and leave ``results.nc``, ``report.pdf``, tables and ``manifest.json`` in a folder.
 
@@ -136,6 +138,8 @@ def run_to_folder(
         From `stresslab.read_limits`, read for this scenario: variables of the results, and lights on the first page.
     tables : sequence of {"csv", "parquet", "excel"}
         Formats of the tables; CSV is always among them.
+    watch : callable, optional
+        Called with outcomes and results when both are there; nothing of the run depends on it.
 
     Returns
     -------
@@ -172,6 +176,8 @@ def run_to_folder(
         results = assemble(scenario, outcomes).assign_attrs(attributes)
         if limits is not None:
             results = with_limits(results, limits)
+        if watch is not None:
+            watch(outcomes, results)
         saving.save(results, folder / "results.nc")
         write_tables(results, folder / "tables", formats)
         if keep_outcomes:
@@ -362,18 +368,13 @@ def _check_places(out: str | Path, checkpoint: str | Path | None) -> None:
         raise CheckpointError(f"{checkpoint} lies in the folder for the results, which is replaced; choose another")
 
 
-def _histories(scenario: Scenario) -> dict[str, str]:
-    """SHA-256 of the bars or price paths that the market draws from, by asset or kind."""
-    read = scenario.market.history or scenario.market.paths
-    return {} if read is None else dict(read.hashes)
-
-
 def _manifest(
     scenario: Scenario, outcomes: Outcomes, results: xr.Dataset, form: str, seconds: dict[str, float], identity: str
 ) -> dict[str, Any]:
     import jax
 
     documents: dict[str, str] = json.loads(results.attrs["documents"])
+    drawn = scenario.market.history or scenario.market.paths  # bars or price paths
     return {
         "title": scenario.name,
         "identity": identity,
@@ -385,7 +386,7 @@ def _manifest(
         "failed_paths": int(outcomes.failed.sum()),
         "block_width": outcomes.block_width,
         "form": form,
-        "histories": _histories(scenario),
+        "histories": {} if drawn is None else dict(drawn.hashes),
         "code": code_hash(),
         "versions": json.loads(results.attrs["versions"]),
         "finished": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),

@@ -18,6 +18,8 @@ from stresslab.scenario.scenario import Scenario
 from stresslab.simulation.outcomes import Outcomes
 
 ENGINE: Literal["h5netcdf"] = "h5netcdf"
+INSTITUTION = "institution.nc"
+"""File of the whole of several accounts, beside the folders of each."""
 
 
 class ResultsError(ValueError):
@@ -136,6 +138,31 @@ def load_history(path: str | Path) -> xr.Dataset:
     if not {"review", "limit"} <= set(history.dims) or "quarter" not in history.attrs:
         raise ResultsError(f"{path} is netCDF but holds no limits of former reviews; name a history.nc")
     return history
+
+
+def load_institution(path: str | Path) -> xr.Dataset:
+    """Read the ``institution.nc`` of several accounts.
+
+    Parameters
+    ----------
+    path : path
+        The file, or the folder that holds it.
+
+    Returns
+    -------
+    xarray.Dataset
+        As `stresslab.run_institution` gave it.
+
+    Raises
+    ------
+    ResultsError
+        If the file is missing, damaged, or holds something else.
+    """
+    source = Path(path)
+    found = _loaded(source / INSTITUTION if source.is_dir() else source, path)
+    if "account" not in found.dims or "institution_hash" not in found.attrs:
+        raise ResultsError(f"{path} is netCDF but holds no institution of stresslab; name an {INSTITUTION}")
+    return found
 
 
 def _loaded(source: Path, named: str | Path) -> xr.Dataset:
