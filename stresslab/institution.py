@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int], None]
 
-# Bytes a path and configuration of each account that wait to be added up: loss, step and cash; and, once, sorted copies.
+# Bytes a path that wait to be added up: loss, step and cash of each configuration and account; sorted copies, once.
 _KEPT, _SORTED = 20, 64
 
 
@@ -45,6 +45,7 @@ def run_institution(
     paths: int | None = None,
     seed: int | None = None,
     threads: int | None = None,
+    limits: Limits | None = None,
     progress: Progress | None = None,
 ) -> tuple[xr.Dataset, dict[str, xr.Dataset]]:
     """Simulate the accounts of an institution on the same paths, and add them up.
@@ -57,6 +58,8 @@ def run_institution(
         Taken in place of the file's own, where a file is named.
     threads : int, optional
         Blocks of paths in flight, at least 1; by default one a core. The numbers do not depend on it.
+    limits : Limits, optional
+        From `stresslab.read_limits`, read for these accounts; each is held against them.
     progress : callable, optional
         Called with the number of paths done, over all accounts.
 
@@ -87,8 +90,10 @@ def run_institution(
     for place, scenario in enumerate(institution.accounts):
         outcomes = simulate(scenario, executor=executor, progress=_shifted(progress, place, scenario))
         from stresslab.results.dataset import assemble
+        from stresslab.results.limits import with_limits
 
-        own = results[scenario.book.name] = assemble(scenario, outcomes)
+        own = assemble(scenario, outcomes)
+        results[scenario.book.name] = own = own if limits is None else with_limits(own, limits)
         records.append(_record(institution, scenario, outcomes, own, executor))
     from stresslab.results.institution import assemble_institution
 

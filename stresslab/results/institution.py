@@ -30,7 +30,12 @@ _CASH += "today's exchange rate; missing where policies or auto-deleveraging act
 def _of_losses(prefix: str, dims: tuple[str, ...], whose: str) -> list[Variable]:
     return [
         Variable(
-            f"{prefix}expected_loss", dims, "money", "not negative", f"Mean of {whose} loss, gains counted as 0.", NORMAL
+            f"{prefix}expected_loss",
+            dims,
+            "money",
+            "not negative",
+            f"Mean of {whose} loss, gains counted as 0.",
+            NORMAL,
         ),
         Variable(f"{prefix}expected_pnl", dims, "money", "positive = gain", f"Mean profit of {whose} value.", NORMAL),
         Variable(f"{prefix}value_at_risk", (*dims, "level"), "money", _LOSS, f"Quantile of {whose} loss.", ORDER),
@@ -111,9 +116,7 @@ _ROWS = (
         WILSON,
     ),
     Variable("survival", ("configuration", "time"), "1", "0 to 1", "P(no account has had a liquidation).", BAND),
-    Variable(
-        "cash_at_risk", ("configuration", "level"), "money", "not negative", _CASH.format("any account"), ORDER
-    ),
+    Variable("cash_at_risk", ("configuration", "level"), "money", "not negative", _CASH.format("any account"), ORDER),
     Variable("account_cash_at_risk", (*_ACCOUNT, "level"), "money", "not negative", _CASH.format("the account"), ORDER),
     Variable("value", CONFIGURATION, "money", "not negative", "Value of the institution today."),
     Variable("account_value", _ACCOUNT, "money", "not negative", "Value of the account today."),
@@ -127,20 +130,14 @@ _ROWS = (
     Variable(
         "gross_notional", ("asset",), "money", "not negative", "Sum of the absolute notionals of all accounts on it."
     ),
-    Variable(
-        "net_notional", ("asset",), "money", "positive = long", "Longs less shorts of all accounts on the asset."
-    ),
+    Variable("net_notional", ("asset",), "money", "positive = long", "Longs less shorts of all accounts on the asset."),
     Variable("concentration", ("asset",), "1", "0 to 1", "Share of the asset in the gross notional of all accounts."),
-    Variable(
-        "exchange_rate", ("account",), "1", "positive", "Worth today of one unit of the account's currency."
-    ),
+    Variable("exchange_rate", ("account",), "1", "positive", "Worth today of one unit of the account's currency."),
     Variable("account_currency", ("account",), "", "", "Currency of the account."),
     Variable("venue", ("account",), "", "", "Rule pack of the account."),
     Variable("folder", ("account",), "", "", "Where its own results stand, beside this file."),
     Variable("limit_state", ("account",), "", "", "Worst state of the account's limits; empty without limits."),
-    Variable(
-        "failed_paths", (), "1", "not negative", "Paths that failed in some account, left out of every estimate."
-    ),
+    Variable("failed_paths", (), "1", "not negative", "Paths that failed in some account, left out of every estimate."),
 )
 
 INSTITUTION_VARIABLES: dict[str, Variable] = {row.name: row for row in _ROWS}

@@ -69,6 +69,8 @@ def load(path: str | Path) -> xr.Dataset:
         If the file is missing, damaged, not a result, or of another schema.
     """
     source = Path(path)
+    if (source / INSTITUTION).is_file():
+        raise ResultsError(f"{path} holds several accounts; load_institution reads the whole, load one of its accounts")
     results = _loaded(source / "results.nc" if source.is_dir() else source, path)
     schema = results.attrs.get("schema")
     if not isinstance(schema, int | np.integer) or "scenario_hash" not in results.attrs:

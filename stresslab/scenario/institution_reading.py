@@ -323,9 +323,7 @@ def _check_rates(
             findings.fault(document, stated.at, f"no account is in {shown(each)}", remedy, key=True)
 
 
-def _of_accounts(
-    accounts: Sequence[Scenario], currency: str, rates: Mapping[str, _Stated]
-) -> dict[str, ExchangeRate]:
+def _of_accounts(accounts: Sequence[Scenario], currency: str, rates: Mapping[str, _Stated]) -> dict[str, ExchangeRate]:
     found = {currency: ExchangeRate(1.0)}
     for account in accounts:
         stated = rates.get(account.book.currency)
