@@ -55,7 +55,7 @@ def accounts(review: Review) -> Table:
         told_chance(review, "any_liquidation_probability"),
         money_estimate(review.estimate("expected_loss", configuration=BOOKED)),
         money_estimate(review.estimate("expected_shortfall", configuration=BOOKED, level=LEVEL)),
-        *([""] if held else []),
+        *([NOTHING] if held else []),
     ]
     return Table(
         f"Accounts as booked within {review.horizon}, by probability of a liquidation; amounts in {review.currency}",
