@@ -13,7 +13,7 @@ from stresslab.measures.account import mean_with_bounds
 from stresslab.measures.contagion import first_liquidated, liquidations_or_more
 from stresslab.measures.contributions import contributions_of, diversification, tail_paths
 from stresslab.measures.intervals import curve_band, mean_bounds, quantile_ranks, wilson
-from stresslab.measures.named import Arrays, place, probabilities, quantiles, share, triple
+from stresslab.measures.named import FEWEST, Arrays, place, probabilities, quantiles, share, triple
 from stresslab.measures.tails import tail
 
 Floats = NDArray[np.float64]
@@ -125,7 +125,7 @@ def institution_arrays(records: Sequence[AccountRecord], axes: InstitutionAxes) 
 def _whole(losses: Sequence[Floats], axes: InstitutionAxes) -> dict[str, object]:
     """Figures of every account's loss, of their sum, and how the parts make the tail of the whole."""
     whole = reduce(np.add, losses)
-    values = {key: value for key, value in _losses(whole, axes).items()}
+    values = _losses(whole, axes)
     by_account = [_losses(each, axes) for each in losses]
     values |= {f"account_{name}": np.stack([np.asarray(each[name]) for each in by_account]) for name in values}
     contributions = []
@@ -180,11 +180,11 @@ def _contagion(first_step: Sequence[Steps], axes: InstitutionAxes) -> dict[str, 
 
 
 def _conditional(name: str, given: NDArray[np.bool_], hit: NDArray[np.bool_]) -> dict[str, object]:
-    """P(j hit | i given), [i, j], with Wilson intervals of the paths on which i is; missing where there are none."""
+    """P(j hit | i given), [i, j], with Wilson intervals of the paths on which i is; missing with fewer than ten."""
     together = given.astype(np.float64) @ hit.astype(np.float64).T
     found = np.full((3, *together.shape), np.nan)
     for row, count in enumerate(given.sum(axis=1).tolist()):
-        if count:
+        if count >= FEWEST:
             found[:, row] = together[row] / count, *wilson(together[row], count)
     return triple(name, found)
 

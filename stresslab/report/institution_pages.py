@@ -19,6 +19,7 @@ from stresslab.report.charts.institution import (
 from stresslab.report.formatting import count, in_text, money, money_estimate, percent, unless_none
 from stresslab.report.institution_tables import difference_from_sum, told_chance
 from stresslab.report.review import BOOKED, ROWS, Review
+from stresslab.report.style import is_drawn
 
 _METHOD = (
     (
@@ -116,6 +117,14 @@ def _summary(review: Review, appendix: list[Table]) -> Page:
     notices = [str(each) for each in json.loads(review.results.attrs["notices"])]
     if review.failed:
         notices.insert(0, f"{count(review.failed)} paths failed in some account and are left out of every estimate.")
+    names = [str(review.results.attrs["title"]), review.currency, *review.labels("account"), *review.labels("asset")]
+    boxed = sum(not is_drawn(name) for name in dict.fromkeys(names))
+    if boxed:
+        notices.insert(
+            0,
+            f"Signs that the fonts of this report lack are printed as boxes, in {boxed} "
+            f"{'name' if boxed == 1 else 'names'}; the dataset holds the names whole.",
+        )
     if notices:
         blocks.append({"kind": "notices", "title": "To be borne in mind", "items": notices})
     blocks.append({"kind": "contents", "left_out": []})
@@ -225,7 +234,7 @@ def _contagion(review: Review, appendix: list[Table]) -> Page:
             text(finding, "finding"),
             figure(
                 figure_institution_contagion(review.results),
-                "Probability that the account of the column has a liquidation before the horizon, given that the "
+                "Probability, %, that the account of the column has a liquidation before the horizon, given that the "
                 "account of the row has one; last row: on any path. No order in time is implied.",
                 f"Matrix of conditional probabilities of liquidation. {finding}.",
                 review.source("liquidation_given_liquidation", "account_liquidation_probability"),
@@ -248,17 +257,20 @@ def _together(review: Review) -> str:
             base = review.estimate("account_liquidation_probability", configuration=BOOKED, account=other)
             if given.lower > base.upper and given.value - base.value > best:
                 best = given.value - base.value
+                chance = in_text(*told_chance(review, "account_liquidation_probability", account=other))
+                condition = in_text(*institution_tables.conditional(review, "liquidation_given_liquidation", at))
                 found = (
-                    f"{other} has a liquidation on {percent(base.value)} of all paths, and on {percent(given.value)} "
-                    f"of those on which {one} has one"
+                    f"{other} has a liquidation on {chance} of all paths, and on {condition} of those on which {one} "
+                    "has one"
                 )
     return found
 
 
 def _method(review: Review, appendix: list[Table]) -> Page:
+    foreign = any(str(each) != review.currency for each in review.array("account_currency"))
     blocks: list[Block] = [
         {"kind": "method", "items": [list(item) for item in _METHOD]},
-        table(institution_tables.exchange_rates(review), appendix),
+        *([table(institution_tables.exchange_rates(review), appendix)] if foreign else []),
         text(
             "Rules, positions, margin, and the assumptions behind each account’s figures stand in its own report, in "
             "the folder that institution.nc names.",

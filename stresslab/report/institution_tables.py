@@ -167,24 +167,22 @@ def contributions(review: Review) -> Table:
 
 
 def given_liquidation(review: Review) -> Table:
-    """P(the other | the one), at all and first, with intervals."""
+    """P(the other | the one), at all and first, with intervals; those that fall together most stand first."""
+    found: list[tuple[float, list[Cell]]] = []
     names = accounts_by_risk(review.results)
-    rows: list[list[Cell]] = []
-    for one in names:
-        for other in names:
-            if one == other:
-                continue
-            at = {"configuration": BOOKED, "account": one, "other_account": other}
-            rows.append(
-                [
-                    (one, f"then {other}"),
-                    _conditional(review, "liquidation_given_liquidation", at),
-                    _conditional(review, "liquidation_given_first", at),
-                    told_chance(review, "account_liquidation_probability", account=other),
-                ]
-            )
+    for one, other in ((one, other) for one in names for other in names if one != other):
+        at = {"configuration": BOOKED, "account": one, "other_account": other}
+        base = review.value("account_liquidation_probability", configuration=BOOKED, account=other)
+        row: list[Cell] = [
+            (one, f"then {other}"),
+            conditional(review, "liquidation_given_liquidation", at),
+            conditional(review, "liquidation_given_first", at),
+            told_chance(review, "account_liquidation_probability", account=other),
+        ]
+        found.append((review.value("liquidation_given_liquidation", **at) - base, row))
+    rows = [row for _, row in sorted(found, key=lambda item: -np.nan_to_num(item[0], nan=-2.0))]
     return Table(
-        "Liquidations of one account given those of another, as booked",
+        "Liquidations of one account given those of another, as booked, the closest pairs first",
         (
             Column("Given, and looked at", "left", 1.0),
             Column("Given a liquidation\nof the one"),
@@ -197,7 +195,7 @@ def given_liquidation(review: Review) -> Table:
     )
 
 
-def _conditional(review: Review, name: str, at: dict[str, str]) -> tuple[str, str]:
+def conditional(review: Review, name: str, at: dict[str, str]) -> tuple[str, str]:
     """A conditional probability; where nothing or all was seen, the bound from the paths of the condition."""
     found = review.estimate(name, **at)
     if np.isnan(found.value):
@@ -205,7 +203,8 @@ def _conditional(review: Review, name: str, at: dict[str, str]) -> tuple[str, st
     if found.value in (0.0, 1.0):
         bound = f"< {percent(found.upper, 2)}" if found.value == 0.0 else f"> {percent(found.lower, 2)}"
         return bound, f"(95 %, {'never' if found.value == 0.0 else 'always'} seen)"
-    return percent(found.value), f"[{percent(found.lower, 2)}, {percent(found.upper, 2)}]"
+    # The number of paths plays no part where some were hit and some were not.
+    return probability(found, review.paths)
 
 
 def counts(review: Review) -> Table:

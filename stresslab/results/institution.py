@@ -103,8 +103,8 @@ _ROWS = (
         _PAIR,
         "1",
         "0 to 1",
-        "P(the other account has a liquidation, given that the account has one); missing where it never has. No order "
-        "in time is implied.",
+        "P(the other account has a liquidation, given that the account has one); missing where it has one on fewer "
+        "than ten paths. No order in time is implied.",
         WILSON,
     ),
     Variable(

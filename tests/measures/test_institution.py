@@ -71,12 +71,12 @@ def test_parts_add_up_to_the_shortfall_of_the_whole():
 
 
 def test_who_falls_with_whom_is_counted():
-    # Paths: both at once; the first account first; the second first; the first alone; nobody, twice.
-    one = record([0] * 6, [3, 2, 7, 5, NEVER, NEVER])
-    two = record([0] * 6, [3, 4, 1, NEVER, NEVER, NEVER])
+    # Paths: both at once; the first account first; the second first; the first alone; nobody, twice. Each ten times.
+    one = record([0] * 60, [3, 2, 7, 5, NEVER, NEVER] * 10)
+    two = record([0] * 60, [3, 4, 1, NEVER, NEVER, NEVER] * 10)
     found = institution_arrays([one, two], AXES)
     given, first = (found[f"liquidation_given_{name}"][0] for name in ("liquidation", "first"))
-    # Oracle: counts of the six paths above.
+    # Oracle: counts of the kinds of paths above.
     assert given.tolist() == [[1.0, 3 / 4], [1.0, 1.0]]
     assert first.tolist() == [[1.0, 2 / 3], [1.0, 1.0]]
     assert found["account_liquidation_probability"].tolist() == [[4 / 6, 3 / 6]]
@@ -85,12 +85,20 @@ def test_who_falls_with_whom_is_counted():
     assert found["every_liquidation_probability"] == pytest.approx(3 / 6)
     assert found["liquidations_or_more_probability"].tolist() == [[4 / 6, 3 / 6]]
     assert found["survival"][0] == pytest.approx([1.0, 2 / 6, 2 / 6])
-    # Oracle: Wilson's interval of 3 hits in 4, by its formula with z = 1.96.
-    z, n, p = 1.959964, 4, 0.75
+    # Oracle: Wilson's interval of 30 hits in 40, by its formula with z = 1.96.
+    z, n, p = 1.959964, 40, 0.75
     center, half = p + z**2 / (2 * n), z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
     bounds = [(center - half) / (1 + z**2 / n), (center + half) / (1 + z**2 / n)]
     ends = [found[f"liquidation_given_liquidation{end}"][0, 0, 1] for end in ("_lower", "_upper")]
     assert ends == pytest.approx(bounds, abs=1e-6)
+
+
+def test_a_condition_that_holds_on_fewer_than_ten_paths_tells_nothing():
+    shares = [
+        institution_arrays([record([0] * 40, [5] * count + [NEVER] * (40 - count))] * 2, AXES) for count in (9, 10)
+    ]
+    assert np.isnan(shares[0]["liquidation_given_liquidation"]).all()
+    assert shares[1]["liquidation_given_liquidation"].tolist() == [[[1.0, 1.0], [1.0, 1.0]]]
 
 
 def test_what_never_happens_has_a_bound_and_no_condition():
@@ -121,6 +129,7 @@ def test_a_path_that_failed_in_one_account_counts_in_none():
     found = institution_arrays([one, two], AXES)
     # Oracle: mean of 2, 3 and 4.
     assert found["expected_loss"] == pytest.approx(3.0)
-    assert (found["failed_paths"], found["any_liquidation_probability"]) == (1.0, 0.0)
+    assert float(found["failed_paths"]) == 1.0
+    assert float(found["any_liquidation_probability"][0]) == 0.0
     with pytest.raises(ValueError, match="every path failed"):
         institution_arrays([record([1], [1], failed=[True]), record([1], [1])], AXES)

@@ -20,7 +20,7 @@ from stresslab.report.charts.marks import (
     percent_tick,
 )
 from stresslab.report.charts.panels import common_legend
-from stresslab.report.formatting import distinct, percent
+from stresslab.report.formatting import NOTHING, Estimate, distinct
 from stresslab.report.review import BOOKED, ROWS, Review
 from stresslab.report.style import INK, MUTED, Look, new_figure, panel, style
 
@@ -153,35 +153,45 @@ def figure_institution_contagion(results: xr.Dataset, axes: Axes | None = None) 
     Returns
     -------
     matplotlib.figure.Figure
-        A row for each of the 12 riskiest accounts that has a liquidation, a column for each that may follow.
+        A row for each of the 12 riskiest accounts that has a liquidation, a column for each that may follow; figures in
+        percent. A bound of the 95 % interval stands where none or all of the paths were hit.
     """
     review, names = Review(results), accounts_by_risk(results)[:ROWS]
-    shares = np.array(
-        [
-            [
-                review.value("liquidation_given_liquidation", configuration=BOOKED, account=given, other_account=other)
-                for other in names
-            ]
-            for given in names
-        ]
-        + [[review.value("account_liquidation_probability", configuration=BOOKED, account=each) for each in names]]
-    )
-    short = distinct(names, 18)
+
+    def estimate(given: str | None, other: str) -> Estimate:
+        if given is None:
+            return review.estimate("account_liquidation_probability", configuration=BOOKED, account=other)
+        at = {"configuration": BOOKED, "account": given, "other_account": other}
+        return review.estimate("liquidation_given_liquidation", **at)
+
+    cells = [[estimate(given, other) for other in names] for given in (*names, None)]
+    shades = np.nan_to_num([[each.value for each in line] for line in cells])
+    # An account given itself says nothing.
+    shades[np.eye(*shades.shape, dtype=np.bool_)] = 0.0
+    short, many = distinct(names, 18), len(names) > 5
     with style():
         if axes is None:
-            axes = new_figure(0.9 + 0.32 * len(shares)).add_subplot()
-        # An account given itself says nothing.
-        shades = np.where(np.eye(*shares.shape, dtype=np.bool_), 0.0, np.nan_to_num(shares))
+            axes = new_figure(0.9 + 0.7 * many + 0.32 * len(cells)).add_subplot()
         axes.imshow(shades, cmap="Blues", vmin=0.0, vmax=1.6, aspect="auto")
-        for row, line in enumerate(shares):
-            for column, share in enumerate(line):
-                text = "" if row == column else "\u2013" if math.isnan(share) else percent(float(share), 2)
-                axes.text(column, row, text, ha="center", va="center", color=INK)
+        for row, line in enumerate(cells):
+            for column, each in enumerate(line):
+                axes.text(column, row, "" if row == column else _in_cell(each), ha="center", va="center", color=INK)
         axes.axhline(len(names) - 0.5, color=INK, linewidth=1.2)
-        axes.set_xticks(range(len(names)), short, rotation=0 if len(names) <= 5 else 30)
-        axes.set_yticks(range(len(names) + 1), [*(f"given {each}" for each in short), "on any path"])
+        axes.set_xticks(range(len(names)), short, rotation=90 if many else 0)
+        axes.set_yticks(range(len(cells)), [*(f"given {each}" for each in short), "on any path"])
         axes.tick_params(length=0)
         axes.xaxis.tick_top()
         for spine in axes.spines.values():
             spine.set_visible(False)
         return figure_of(axes)
+
+
+def _in_cell(estimate: Estimate) -> str:
+    """A share in percent; a bound of its interval where none or all of the paths were hit."""
+    if math.isnan(estimate.value):
+        return NOTHING
+    if estimate.value == 0.0:
+        return f"< {100.0 * estimate.upper:.2g}"
+    if estimate.value == 1.0:
+        return f"> {math.floor(100.0 * estimate.lower)}"
+    return f"{100.0 * estimate.value:.2g}" if estimate.value < 0.1 else f"{100.0 * estimate.value:.0f}"
