@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import tomllib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,11 +16,13 @@ from scipy.stats import norm
 import stresslab as sl
 from stresslab import cli
 from stresslab.results.differences import differences
+from stresslab.results.institution import INSTITUTION_VARIABLES
 from stresslab.results.output_folder import write_manifest
 from stresslab.results.saving import save
 from tests.institutions import DESK_B, IN_DOLLARS, INSTITUTION, in_euros, write
 from tests.scenario.files import BOOK, PACK, edited
 
+ROOT = Path(__file__).parents[1]
 SINGLE = ('books = ["desk_a.toml", "desk_b.toml"]', 'book = "desk_b.toml"')
 
 
@@ -150,6 +154,44 @@ def test_cash_at_risk_of_one_position_is_that_of_the_lowest_price(tmp_path, proc
         width = float(found.cash_at_risk_upper - found.cash_at_risk_lower)
         assert 0 < width < 0.15 * exact
         assert float(found.cash_at_risk) == pytest.approx(exact, abs=width)
+
+
+def test_a_configuration_with_policies_holds_for_every_account(tmp_path):
+    policy = """
+[market.funding]
+premium_deviation = 0.0003
+premium_half_life = "12h"
+[[policy]]
+kind = "top_up"
+name = "desk"
+reserve = 50_000
+trigger = 1.5
+target = 3.0
+cap = 50_000
+delay = "4h"
+[[configuration]]
+name = "topped up"
+like = "as_booked"
+policies = ["desk"]
+"""
+    whole, results = sl.run_institution(write(tmp_path, INSTITUTION + policy))
+    assert all("topped up" in each.configuration.values for each in results.values())
+    # What acts leaves no single amount of cash that decides; without it there is one, after funding.
+    known = np.isfinite(whole.cash_at_risk).all("level")
+    assert known.values.tolist() == [True, True, True, False]
+    chance = whole.any_liquidation_probability
+    assert float(chance.sel(configuration="topped up")) < float(chance.sel(configuration="as_booked"))
+
+
+def test_the_shipped_scenario_is_the_one_of_the_docs():
+    shipped = (ROOT / "scenarios" / "institution.toml").read_text()
+    page = (ROOT / "docs" / "institution.md").read_text()
+    told = page[page.index("```toml\n") + 8 :]
+    assert tomllib.loads(told[: told.index("```")]) == tomllib.loads(shipped)
+    assert sl.validate_files([ROOT / "scenarios" / "institution.toml"]) == ((), ())
+    for name in INSTITUTION_VARIABLES:
+        plain = name.removeprefix("account_")
+        assert f"`{name}`" in page or f"`{plain}`" in page or name in ("account_currency", "venue", "failed_paths")
 
 
 LIMITS = """\

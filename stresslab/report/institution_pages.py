@@ -235,7 +235,8 @@ def _contagion(review: Review, appendix: list[Table]) -> Page:
             figure(
                 figure_institution_contagion(review.results),
                 "Probability, %, that the account of the column has a liquidation before the horizon, given that the "
-                "account of the row has one; last row: on any path. No order in time is implied.",
+                "account of the row has one; last row: on any path. No order in time is implied. A bound of the "
+                "95 % interval where none or all were hit; –: the account has one on fewer than ten paths.",
                 f"Matrix of conditional probabilities of liquidation. {finding}.",
                 review.source("liquidation_given_liquidation", "account_liquidation_probability"),
             ),

@@ -194,4 +194,7 @@ def _in_cell(estimate: Estimate) -> str:
         return f"< {100.0 * estimate.upper:.2g}"
     if estimate.value == 1.0:
         return f"> {math.floor(100.0 * estimate.lower)}"
-    return f"{100.0 * estimate.value:.2g}" if estimate.value < 0.1 else f"{100.0 * estimate.value:.0f}"
+    share = 100.0 * estimate.value
+    return (
+        f"{share:.2g}" if share < 10.0 else f"{share:.0f}" if share < 99.5 else f"{math.floor(10.0 * share) / 10.0:g}"
+    )
