@@ -18,7 +18,7 @@ from stresslab.measures.institution import AccountRecord, loss_in_reporting_curr
 from stresslab.results.code import code_hash, run_identity
 from stresslab.results.output_folder import output_folder, write_manifest
 from stresslab.results.table_formats import checked_formats
-from stresslab.running import run_to_folder
+from stresslab.running import check_places, run_to_folder
 from stresslab.scenario.institution import Institution
 from stresslab.scenario.institution_reading import read_institution
 from stresslab.scenario.scenario import Scenario
@@ -76,8 +76,9 @@ def run_institution(
     MemoryError
         If the machine cannot hold so many paths; nothing is simulated then.
     ValueError
-        If the number of threads is below 1, paths or seed are stated beside an institution that was read, or no path
-        is without a failure.
+        If the number of threads is below 1, or paths or seed are stated beside an institution that was read.
+    NoValidPathError
+        If every path failed in one account or another.
     """
     if isinstance(institution, Institution):
         if paths is not None or seed is not None:
@@ -147,6 +148,7 @@ def run_institution_to_folder(
     from stresslab.results.saving import INSTITUTION, save
     from stresslab.results.tables import write_tables
 
+    check_places(out, checkpoint)
     formats = checked_formats(tables)
     _check_memory(institution)
     chosen = executor or ThreadExecutor(threads)

@@ -159,7 +159,7 @@ def run_to_folder(
     CheckpointError
         If the checkpoint belongs to another run, is in use, cannot be written, or lies in the folder.
     """
-    _check_places(out, checkpoint)
+    check_places(out, checkpoint)
     formats = checked_formats(tables)
     check_memory(scenario, keep_outcomes=keep_outcomes)
     with output_folder(Path(out)) as folder:
@@ -248,7 +248,7 @@ def run_models_to_folder(
     OutputFolderError, MemoryError, ValueError, TableFormatError, CheckpointError
         As `run_to_folder`.
     """
-    _check_places(out, checkpoint)
+    check_places(out, checkpoint)
     formats = checked_formats(tables)
     results: dict[str, xr.Dataset] = {}
     seconds: dict[str, float] = {}
@@ -356,7 +356,8 @@ def _simulated(
     return answered, outcomes, {"until": json.dumps(ending, sort_keys=True)}
 
 
-def _check_places(out: str | Path, checkpoint: str | Path | None) -> None:
+def check_places(out: str | Path, checkpoint: str | Path | None) -> None:
+    """Refuse folders without a name, and a checkpoint that lies in the folder for the results."""
     if not str(out):
         raise OutputFolderError("its name is empty; name a folder, or . for this one")
     if checkpoint is None:

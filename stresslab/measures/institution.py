@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from stresslab.measures.account import mean_with_bounds
 from stresslab.measures.contagion import first_liquidated, liquidations_or_more
 from stresslab.measures.contributions import contributions_of, diversification, tail_paths
+from stresslab.measures.evaluate import NoValidPathError
 from stresslab.measures.intervals import curve_band, mean_bounds, quantile_ranks, wilson
 from stresslab.measures.named import FEWEST, Arrays, place, probabilities, quantiles, share, triple
 from stresslab.measures.tails import tail
@@ -104,12 +105,12 @@ def institution_arrays(records: Sequence[AccountRecord], axes: InstitutionAxes) 
 
     Raises
     ------
-    ValueError
+    NoValidPathError
         If no path is left.
     """
     valid = ~reduce(np.logical_or, [each.failed for each in records])
     if not valid.any():
-        raise ValueError("every path failed in one account or another, so that nothing can be added up")
+        raise NoValidPathError("every path failed in one account or another, so that nothing can be added up")
     arrays: Arrays = {"failed_paths": np.asarray(float((~valid).sum()))}
     rows = len(records[0].loss)
     for row in range(rows):

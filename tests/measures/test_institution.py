@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from stresslab.measures.evaluate import NoValidPathError
 from stresslab.measures.institution import (
     AccountRecord,
     InstitutionAxes,
@@ -131,5 +132,5 @@ def test_a_path_that_failed_in_one_account_counts_in_none():
     assert found["expected_loss"] == pytest.approx(3.0)
     assert float(found["failed_paths"]) == 1.0
     assert float(found["any_liquidation_probability"][0]) == 0.0
-    with pytest.raises(ValueError, match="every path failed"):
+    with pytest.raises(NoValidPathError, match="every path failed"):
         institution_arrays([record([1], [1], failed=[True]), record([1], [1])], AXES)
