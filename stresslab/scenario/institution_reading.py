@@ -211,15 +211,26 @@ def _drafts(document: Document, places: Sequence[KeyPath]) -> tuple[MarketDraft 
 def _shared_prices(
     document: Document, market: MarketDraft | None, drafts: Sequence[BookDraft], findings: Findings
 ) -> dict[str, float]:
-    """Start price of every asset of any book, in order of first appearance; the first book that holds it decides."""
+    """Start price of every asset of any book, in order of first appearance.
+
+    The scenario's; else the first mark that a book states; else the entry price of the first book that holds it.
+    """
     prices: dict[str, float] = {}
     stated = {} if market is None else market.prices
+    known: set[str] = set()
     for draft in drafts:
+        held = [position for position in draft.positions if position is not None]
+        marked = {position.symbol.underlying for position in held if position.mark_price is not None} | set(stated)
+        entered = {position.symbol.underlying for position in held if not position.is_collateral}
         for asset, price in start_prices(document, stated, draft, Findings())[0].items():
-            if prices.setdefault(asset, price) != price:
+            is_first = asset not in prices and asset in marked | entered
+            if is_first or (asset in marked and asset not in known):
+                prices[asset] = price
+            elif asset in marked and price != prices[asset]:
                 problem = f"the books mark {shown(asset)} differently, here at {price:_.10g}, before at "
                 remedy = "each keeps its mark and moves by the same ratio; a price in the scenario's market rules both"
                 findings.notice(draft.document, (), f"{problem}{prices[asset]:_.10g}", remedy)
+            known |= {asset} & marked
     return prices
 
 

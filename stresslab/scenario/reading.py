@@ -150,7 +150,7 @@ def scenario_from(
     has_impact = document.at(impact_at) is not None
     venue_stress = read_venue_stress(document, venue_stress_at, has_impact, draft.positions, findings)
     impact = stressed_impact(impact, venue_stress)
-    starts, marked_positions = start_prices(document, market.prices, draft, findings)
+    starts, marked_positions = start_prices(document, market.prices, draft, findings, simulated)
     if simulated and starts:
         starts = {asset: starts.get(asset, price) for asset, price in simulated.items()}
     positions = under_stress(marked_positions, venue_stress)

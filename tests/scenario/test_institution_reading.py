@@ -97,6 +97,26 @@ def test_marks_that_differ_are_told(tmp_path):
     assert [each.book.positions[1].mark_price for each in read.accounts] == [3_300.0, 3_310.0]
 
 
+def test_a_mark_of_one_book_serves_another_that_states_none(tmp_path):
+    unmarked = edited(BOOK, ("mark_price = 3_300\n", ""))
+    read = read_institution(
+        write(tmp_path, desk_a=unmarked, desk_b=edited(DESK_B, ("mark_price = 3_300", "mark_price = 3_305")))
+    )
+    # Oracle: the second book's mark, not the entry price of 3,310 that would serve alone.
+    assert [each.book.positions[1].mark_price for each in read.accounts] == [3_305.0, 3_305.0]
+    (notice,) = read.accounts[0].notices
+    assert (notice.path.endswith("desk_a.toml"), "3_305 is used, as in the other books" in notice.problem) == (
+        True,
+        True,
+    )
+    # The control: where no book states one, the entry price of the first has to do.
+    neither = read_institution(write(tmp_path, desk_a=unmarked, desk_b=edited(DESK_B, ("mark_price = 3_300\n", ""))))
+    assert [each.book.positions[1].mark_price for each in neither.accounts] == [3_310.0, 3_310.0]
+    assert all(each.notices for each in neither.accounts)
+    again = scenario_from_texts(read.accounts[0].documents, model="gbm")
+    assert identity(again) == identity(read.accounts[0])
+
+
 def test_faults_of_all_books_at_once(tmp_path):
     path = write(
         tmp_path,
