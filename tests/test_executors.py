@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 import stresslab
 from stresslab import cli
+from stresslab.simulation.executors import share_cores
 from tests.scenario.files import SCENARIO, edited, write
 
 ROOT = Path(__file__).parents[1]
@@ -21,9 +23,10 @@ def scenario_file(tmp_path_factory):
     return write(tmp_path_factory.mktemp("inputs"), scenario=SMALL)
 
 
-def test_run_on_two_workers_is_the_run_on_threads(scenario_file, tmp_path):
+@pytest.mark.parametrize("executor", [["--executor", "dask", "--threads", "2"], ["--threads", "1"]])
+def test_run_on_two_workers_or_on_one_core_is_the_run_on_threads(scenario_file, tmp_path, executor):
     program = "import sys; from stresslab.cli import main; sys.exit(main())"
-    words = ["run", str(scenario_file), "--out", str(tmp_path / "out"), "--executor", "dask", "--threads", "2"]
+    words = ["run", str(scenario_file), "--out", str(tmp_path / "out"), *executor]
     done = subprocess.run(
         [sys.executable, "-P", "-c", program, *words, "--form", "short"],
         capture_output=True,
@@ -48,6 +51,16 @@ def test_executors_that_there_are_not_are_refused(scenario_file, tmp_path, capsy
     assert cli.main(["run", str(scenario_file), "--out", str(tmp_path / "out"), *words]) == 2
     assert told in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("own", "threads", "expected"), [(None, 1, "1"), ("7", 1, "7"), (None, 1_000, "2")])
+def test_cores_are_shared_by_those_who_ask_for_fewer_threads(monkeypatch, own, threads, expected):
+    monkeypatch.delenv("NPROC", raising=False)
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    if own is not None:
+        monkeypatch.setenv("NPROC", own)
+    share_cores(threads)
+    assert os.environ["NPROC"] == expected
 
 
 def test_missing_extra_is_named(scenario_file, tmp_path, capsys, monkeypatch):

@@ -29,6 +29,7 @@ from scripts.benchmark.numpy_row import numpy_row
 from scripts.benchmark.parts import measure_parts, print_parts
 from scripts.benchmark.reference_row import THREADS, reference_rows
 from scripts.benchmark.row import Row
+from scripts.benchmark.scaling import measure_scaling
 from scripts.benchmark.work import WORKS, Work
 from stresslab.margin.problem import Bridge
 from stresslab.simulation.block import BLOCK_WIDTH
@@ -89,14 +90,13 @@ def _measure(options: argparse.Namespace, work: Work, here: dict[str, Any], rows
     measuring.print_spreads("ratio, round by round", ratios)
     scaling = {}
     if len(options.threads) > 1:
-        own = [row for row in rows if row.name in BRIDGES]
-        scaled = measuring.measure_scaling(own, options.rounds, options.threads, work)
+        scaled = measure_scaling(BRIDGES, options.rounds, options.threads, work)
         least = min(options.threads)
-        for row in own:
+        for bridge in BRIDGES:
             for count in options.threads:
-                name = f"{row.name}, {count} threads"
+                name = f"{bridge}, {count} threads"
                 if count != least:
-                    scaling[f"{name} / {least}"] = measuring.paired(scaled, name, f"{row.name}, {least} threads")
+                    scaling[f"{name} / {least}"] = measuring.paired(scaled, name, f"{bridge}, {least} threads")
         measuring.print_spreads("cores busy, by threads", {name: row.cores for name, row in scaled.items()})
         measuring.print_spreads("scaling, round by round", scaling)
     if options.json:

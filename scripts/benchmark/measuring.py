@@ -70,16 +70,6 @@ def measure_rounds(
             warm_call(row, threads, work, measured[row.name])
 
 
-def measure_scaling(rows: Sequence[Row], rounds: int, threads: Sequence[int], work: Work) -> dict[str, Measurement]:
-    """The rows on every number of threads, side by side in each round; by ``name, N threads``."""
-    measured = {f"{row.name}, {count} threads": Measurement(0.0, None) for row in rows for count in threads}
-    for number in range(rounds):
-        for row in rows:
-            for count in threads if number % 2 == 0 else reversed(threads):
-                warm_call(row, count, work, measured[f"{row.name}, {count} threads"])
-    return measured
-
-
 def paired(measured: Mapping[str, Measurement], ours: str, theirs: str) -> list[float]:
     """Rate of one row over that of another, round by round."""
     return [here / there for here, there in zip(measured[ours].rates, measured[theirs].rates, strict=True)]

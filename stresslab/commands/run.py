@@ -99,7 +99,7 @@ def command(
     from stresslab.scenario.model_choice import read_scenarios
     from stresslab.scenario.replay import ReplayError
     from stresslab.simulation.checkpoint import CheckpointError
-    from stresslab.simulation.executors import ClusterError, executor_named
+    from stresslab.simulation.executors import ClusterError, executor_named, share_cores
 
     if fail_on_breach and limits is None:
         raise click.UsageError("--fail-on-breach needs --limits FILE")
@@ -151,6 +151,8 @@ def command(
         raise click.BadParameter(str(error), param_hint="--executor") from error
     if out is None:
         raise click.UsageError("--out DIR is missing; name the folder for the results")
+    if threads is not None and executor == "threads":
+        share_cores(threads)
 
     try:
         with interruptible() as undisturbed:

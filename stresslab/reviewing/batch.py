@@ -174,7 +174,7 @@ def _outcomes(tasks: Sequence[_Task], width: int) -> Iterator[Finished]:
         return
     # Spawned, since a process in which JAX has started cannot be forked.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(width, context, initializer=_end_with_parent) as executor:
+    with ProcessPoolExecutor(width, context, initializer=_begin, initargs=(tasks[0].threads,)) as executor:
         flying = {executor.submit(_perform, task): task for task in tasks}
         try:
             for future in as_completed(flying):
@@ -189,6 +189,14 @@ def _outcomes(tasks: Sequence[_Task], width: int) -> Iterator[Finished]:
             for process in multiprocessing.active_children():
                 process.terminate()
             raise
+
+
+def _begin(threads: int) -> None:
+    """Begin a process of the batch, which has so many threads."""
+    from stresslab.simulation.executors import share_cores
+
+    share_cores(threads)
+    _end_with_parent()
 
 
 def _end_with_parent() -> None:

@@ -116,6 +116,20 @@ class _ThreadSession:
             executor.shutdown(wait=True, cancel_futures=True)
 
 
+def share_cores(threads: int) -> None:
+    """Leave the other cores to others: the compiled programs get as many threads as there are blocks in flight.
+
+    The compiler's threads wait in a loop, so that a single block keeps two cores busy and is slower for it than on one.
+    To be called before JAX starts; a variable ``NPROC`` that the user has set stands. No digit depends on it.
+
+    Parameters
+    ----------
+    threads : int
+        Blocks in flight, at least 1.
+    """
+    os.environ.setdefault("NPROC", str(min(threads, os.cpu_count() or 1)))
+
+
 def executor_named(name: str, threads: int | None = None) -> Executor:
     """The executor that a user names.
 
