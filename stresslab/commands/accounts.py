@@ -39,7 +39,7 @@ def run_accounts(
     from stresslab.scenario.institution_reading import read_institution
     from stresslab.scenario.limits import read_limits
     from stresslab.simulation.checkpoint import CheckpointError
-    from stresslab.simulation.executors import ClusterError, executor_named
+    from stresslab.simulation.executors import ClusterError, executor_named, share_cores
 
     institution = read_institution(scenario, paths=paths, seed=seed)
     held = None if limits is None else read_limits(limits, institution.accounts)
@@ -55,6 +55,8 @@ def run_accounts(
         raise click.BadParameter(str(error), param_hint="--executor") from error
     if out is None:
         raise click.UsageError("--out DIR is missing; name the folder for the results")
+    if threads is not None and executor == "threads":
+        share_cores(threads)
     first = institution.accounts[0]
     try:
         with interruptible() as undisturbed:
