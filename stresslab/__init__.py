@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from stresslab.calibration.files import calibrate_files as calibrate_files
     from stresslab.calibration.funding_files import calibrate_funding_files as calibrate_funding_files
     from stresslab.documents.faults import InputError as InputError
+    from stresslab.institution import run_institution as run_institution
+    from stresslab.institution import run_institution_to_folder as run_institution_to_folder
     from stresslab.margin.collateral import multi_asset_account as multi_asset_account
     from stresslab.margin.explanation import explain as explain
     from stresslab.margin.rule_prices import bankruptcy_price as bankruptcy_price
@@ -35,10 +37,12 @@ if TYPE_CHECKING:
     from stresslab.results.output_folder import OutputFolderError as OutputFolderError
     from stresslab.results.saving import ResultsError as ResultsError
     from stresslab.results.saving import load as load
+    from stresslab.results.saving import load_institution as load_institution
     from stresslab.results.saving import save as save
     from stresslab.running import run as run
     from stresslab.running import run_models_to_folder as run_models_to_folder
     from stresslab.running import run_to_folder as run_to_folder
+    from stresslab.scenario.institution_reading import read_institution as read_institution
     from stresslab.scenario.limits import read_limits as read_limits
     from stresslab.scenario.model_choice import read_scenarios as read_scenarios
     from stresslab.scenario.reading import read_scenario as read_scenario
@@ -85,9 +89,11 @@ _HOMES = MappingProxyType(
         "liquidation_price": "stresslab.margin.rule_prices",
         "liquidation_price_at_rate": "stresslab.margin.rule_prices",
         "liquidation_price_of_held_requirement": "stresslab.margin.rule_prices",
+        "load_institution": "stresslab.results.saving",
         "load": "stresslab.results.saving",
         "maintenance_margin": "stresslab.venues.rules.margin_rules",
         "multi_asset_account": "stresslab.margin.collateral",
+        "read_institution": "stresslab.scenario.institution_reading",
         "read_book": "stresslab.book.reading",
         "read_limits": "stresslab.scenario.limits",
         "read_pack": "stresslab.venues.reading",
@@ -96,6 +102,8 @@ _HOMES = MappingProxyType(
         "read_scenarios": "stresslab.scenario.model_choice",
         "replay": "stresslab.replaying",
         "replay_to_folder": "stresslab.replaying",
+        "run_institution_to_folder": "stresslab.institution",
+        "run_institution": "stresslab.institution",
         "run": "stresslab.running",
         "run_models_to_folder": "stresslab.running",
         "run_to_folder": "stresslab.running",
@@ -134,9 +142,11 @@ __all__ = [
     "liquidation_price_at_rate",
     "liquidation_price_of_held_requirement",
     "load",
+    "load_institution",
     "maintenance_margin",
     "multi_asset_account",
     "read_book",
+    "read_institution",
     "read_limits",
     "read_pack",
     "read_precision",
@@ -145,6 +155,8 @@ __all__ = [
     "replay",
     "replay_to_folder",
     "run",
+    "run_institution",
+    "run_institution_to_folder",
     "run_models_to_folder",
     "run_to_folder",
     "save",

@@ -11,6 +11,9 @@ from stresslab.report.charts.allocation import figure_frontier as frontier
 from stresslab.report.charts.collateral import figure_collateral as required_collateral
 from stresslab.report.charts.comparison import figure_waterfall as waterfall
 from stresslab.report.charts.diagnosis import figure_diagnosis as diagnosis
+from stresslab.report.charts.institution import figure_institution_contagion as institution_contagion
+from stresslab.report.charts.institution import figure_institution_contributions as institution_contributions
+from stresslab.report.charts.institution import figure_institution_loss as institution_loss
 from stresslab.report.charts.limits import figure_limit_utilization as limit_utilization
 from stresslab.report.charts.liquidation_prices import figure_liquidation_prices as liquidation_prices
 from stresslab.report.charts.liquidation_probability import figure_liquidation_probability as liquidation_probability
@@ -33,6 +36,9 @@ __all__ = [
     "collateral_curves",
     "diagnosis",
     "frontier",
+    "institution_contagion",
+    "institution_contributions",
+    "institution_loss",
     "limit_utilization",
     "liquidation_prices",
     "liquidation_probability",

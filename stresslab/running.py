@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import hashlib
 import json
 import logging
 import math
-import platform
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from stresslab.documents.faults import Notice
 from stresslab.measures.precision import Precision
-from stresslab.results.code import code_hash, run_identity
+from stresslab.results.code import run_identity
+from stresslab.results.manifest import manifest_of
 from stresslab.results.output_folder import OutputFolderError, output_folder, write_manifest
 from stresslab.results.phases import PhaseClock
 from stresslab.results.table_formats import checked_formats
@@ -39,6 +37,7 @@ logger = logging.getLogger(__name__)
 
 Progress = Callable[[int], None]
 Analyses = Callable[[Scenario, "xr.Dataset", "Companions"], "Companions"]
+Watch = Callable[["Outcomes", "xr.Dataset"], None]
 
 
 def run(
@@ -112,6 +111,7 @@ def run_to_folder(
     limits: Limits | None = None,
     tables: Sequence[str] = ("csv",),
     progress: Progress | None = None,
+    watch: Watch | None = None,
 ) -> tuple[xr.Dataset, dict[str, float]]:
     """Run a scenario and leave ``results.nc``, ``report.pdf``, tables and ``manifest.json`` in a folder.
 
@@ -136,6 +136,8 @@ def run_to_folder(
         From `stresslab.read_limits`, read for this scenario: variables of the results, and lights on the first page.
     tables : sequence of {"csv", "parquet", "excel"}
         Formats of the tables; CSV is always among them.
+    watch : callable, optional
+        Called with outcomes and results when both are there; nothing of the run depends on it.
 
     Returns
     -------
@@ -155,7 +157,7 @@ def run_to_folder(
     CheckpointError
         If the checkpoint belongs to another run, is in use, cannot be written, or lies in the folder.
     """
-    _check_places(out, checkpoint)
+    check_places(out, checkpoint)
     formats = checked_formats(tables)
     check_memory(scenario, keep_outcomes=keep_outcomes)
     with output_folder(Path(out)) as folder:
@@ -172,6 +174,8 @@ def run_to_folder(
         results = assemble(scenario, outcomes).assign_attrs(attributes)
         if limits is not None:
             results = with_limits(results, limits)
+        if watch is not None:
+            watch(outcomes, results)
         saving.save(results, folder / "results.nc")
         write_tables(results, folder / "tables", formats)
         if keep_outcomes:
@@ -189,8 +193,18 @@ def run_to_folder(
 
             typeset(results, folder / "report.pdf", form=form, companions=beside)
             clock.lap("report")
-        identity = run_identity([scenario], form, limits, beside.history)
-        write_manifest(folder, _manifest(scenario, outcomes, results, form, clock.seconds, identity))
+        import jax
+
+        manifest = manifest_of(
+            scenario,
+            outcomes,
+            results,
+            form=form,
+            seconds=clock.seconds,
+            identity=run_identity([scenario], form, limits, beside.history),
+            device=jax.devices()[0].device_kind,
+        )
+        write_manifest(folder, manifest)
     return results, clock.seconds
 
 
@@ -242,7 +256,7 @@ def run_models_to_folder(
     OutputFolderError, MemoryError, ValueError, TableFormatError, CheckpointError
         As `run_to_folder`.
     """
-    _check_places(out, checkpoint)
+    check_places(out, checkpoint)
     formats = checked_formats(tables)
     results: dict[str, xr.Dataset] = {}
     seconds: dict[str, float] = {}
@@ -351,11 +365,12 @@ def _simulated(
 
 
 def _import_evaluation() -> None:
-    for name in ("dataset", "limits", "saving", "tables"):
-        import_module(f"stresslab.results.{name}")
+    for name in ("stresslab.results.dataset", "stresslab.results.saving", "stresslab.results.tables", "scipy.optimize"):
+        import_module(name)
 
 
-def _check_places(out: str | Path, checkpoint: str | Path | None) -> None:
+def check_places(out: str | Path, checkpoint: str | Path | None) -> None:
+    """Refuse folders without a name, and a checkpoint that lies in the folder for the results."""
     if not str(out):
         raise OutputFolderError("its name is empty; name a folder, or . for this one")
     if checkpoint is None:
@@ -365,36 +380,3 @@ def _check_places(out: str | Path, checkpoint: str | Path | None) -> None:
     place = Path(out).resolve()
     if place in (Path(checkpoint).resolve(), *Path(checkpoint).resolve().parents):
         raise CheckpointError(f"{checkpoint} lies in the folder for the results, which is replaced; choose another")
-
-
-def _histories(scenario: Scenario) -> dict[str, str]:
-    """SHA-256 of the bars or price paths that the market draws from, by asset or kind."""
-    read = scenario.market.history or scenario.market.paths
-    return {} if read is None else dict(read.hashes)
-
-
-def _manifest(
-    scenario: Scenario, outcomes: Outcomes, results: xr.Dataset, form: str, seconds: dict[str, float], identity: str
-) -> dict[str, Any]:
-    import jax
-
-    documents: dict[str, str] = json.loads(results.attrs["documents"])
-    return {
-        "title": scenario.name,
-        "identity": identity,
-        "scenario_hash": results.attrs["scenario_hash"],
-        "inputs": {role: hashlib.sha256(text.encode()).hexdigest() for role, text in documents.items()},
-        "seed": scenario.seed,
-        "paths": scenario.paths,
-        **({"until": json.loads(results.attrs["until"])} if "until" in results.attrs else {}),
-        "failed_paths": int(outcomes.failed.sum()),
-        "block_width": outcomes.block_width,
-        "form": form,
-        "histories": _histories(scenario),
-        "code": code_hash(),
-        "versions": json.loads(results.attrs["versions"]),
-        "finished": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-        "seconds": {phase: round(taken, 2) for phase, taken in seconds.items()},
-        "device": jax.devices()[0].device_kind,
-        "machine": f"{platform.system()} {platform.machine()}",
-    }

@@ -32,10 +32,10 @@ def command(results: str, out: str, form: str, tables: str | None) -> None:
     """Typeset a report from RESULTS, a run's folder or its results.nc.
 
     Nothing is simulated. What stands beside the results in a folder, such as replay.nc, gives its pages; the bytes are
-    those of the run's own report of that form.
+    those of the run's own report of that form. Of several accounts, the report of the whole is typeset.
     """
     from stresslab.results.output_folder import OutputFolderError, is_former_run, output_folder, write_manifest
-    from stresslab.results.saving import ResultsError
+    from stresslab.results.saving import ResultsError, load_institution
     from stresslab.results.table_formats import TableFormatError, read_formats
     from stresslab.results.tables import write_tables
 
@@ -55,8 +55,13 @@ def command(results: str, out: str, form: str, tables: str | None) -> None:
         formats = None if tables is None else read_formats(tables)
     except TableFormatError as error:
         raise click.BadParameter(str(error), param_hint="--tables") from error
+    whole = _is_institution(Path(results))
+    if whole and form != "standard":
+        raise click.BadParameter(
+            "the report of several accounts has one form; those of each stand in their folders", param_hint="--form"
+        )
     try:
-        found, companions = _read(Path(results))
+        found, companions = (load_institution(results), None) if whole else _read(Path(results))
     except ResultsError as error:
         raise click.BadParameter(str(error), param_hint="RESULTS") from error
 
@@ -65,19 +70,31 @@ def command(results: str, out: str, form: str, tables: str | None) -> None:
         try:
             with output_folder(beside) as folder:
                 write_tables(found, folder, formats)
-                write_manifest(folder, {"title": found.attrs["title"], "scenario_hash": found.attrs["scenario_hash"]})
+                mark = "institution_hash" if whole else "scenario_hash"
+                write_manifest(folder, {"title": found.attrs["title"], mark: found.attrs[mark]})
         except OutputFolderError as error:
             raise click.BadParameter(str(error), param_hint="--tables") from error
         click.echo(f"written to {beside}: {', '.join(formats)}")
 
     # Charts and typesetting take a second to import.
     from stresslab.report import typeset
+    from stresslab.report.institution_pages import typeset_institution
 
     try:
-        typeset(found, target, form=form, companions=companions)
+        if whole:
+            typeset_institution(found, target)
+        else:
+            typeset(found, target, form=form, companions=companions)
     except OSError as error:
         raise click.BadParameter(f"{out} cannot be written: {error.strerror}", param_hint="--out") from error
     click.echo(f"written to {out}: the {form} report of {found.attrs['title']}")
+
+
+def _is_institution(source: Path) -> bool:
+    """Whether the whole of several accounts is meant: its file, or the folder that holds it."""
+    from stresslab.results.saving import INSTITUTION
+
+    return source.name == INSTITUTION or (source / INSTITUTION).is_file()
 
 
 def _read(source: Path) -> tuple[xr.Dataset, Companions]:

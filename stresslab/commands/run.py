@@ -84,7 +84,8 @@ def command(
     and left_out.json with the reasons where they have none.
 
     Under several models they stand in one folder a model, beside models.nc, models.csv, models.svg, and
-    a report.pdf of the first with a page on all.
+    a report.pdf of the first with a page on all. Where the scenario names several books, each has a folder in
+    accounts, beside institution.nc and report.pdf of the whole.
     """
     from stresslab.commands.interruption import interruptible
     from stresslab.commands.messages import print_notices
@@ -93,6 +94,7 @@ def command(
     from stresslab.measures.precision import PrecisionError, read_precision
     from stresslab.results.output_folder import OutputFolderError
     from stresslab.results.table_formats import TableFormatError, read_formats
+    from stresslab.scenario.institution_reading import names_several_books
     from stresslab.scenario.limits import read_limits
     from stresslab.scenario.model_choice import read_scenarios
     from stresslab.scenario.replay import ReplayError
@@ -105,6 +107,29 @@ def command(
         formats = read_formats(tables)
     except TableFormatError as error:
         raise click.BadParameter(str(error), param_hint="--tables") from error
+    if names_several_books(scenario):
+        from stresslab.commands.accounts import run_accounts
+
+        for option, given in (("--models", models), ("--until", until), ("--replays", replays)):
+            if given:
+                raise click.UsageError(f"{option} takes a scenario with one book, and this one names several")
+        if form == "full":
+            raise click.UsageError("--form full takes a scenario with one book; of several, run the one in question")
+        return run_accounts(
+            scenario,
+            out,
+            paths=paths,
+            seed=seed,
+            form=form,
+            threads=threads,
+            executor=executor,
+            keep_outcomes=keep_outcomes,
+            checkpoint=checkpoint,
+            limits=limits,
+            fail_on_breach=fail_on_breach,
+            tables=formats,
+            dry_run=dry_run,
+        )
     named = None if models is None else [name.strip() for name in models.split(",")]
     questions = read_scenarios(scenario, paths=paths, seed=seed, models=named)
     question = questions[0]
@@ -118,7 +143,7 @@ def command(
         for each in questions:
             if len(questions) > 1:
                 click.echo(each.market.model)
-            _print_estimate(each, threads, keep_outcomes)
+            print_estimate(each, threads, keep_outcomes)
         return 0
     try:
         chosen = executor_named(executor, threads)
@@ -213,7 +238,8 @@ def command(
     return 3 if fail_on_breach and is_breached(results) else 0
 
 
-def _print_estimate(question: Scenario, threads: int | None, keep_outcomes: bool) -> None:
+def print_estimate(question: Scenario, threads: int | None, keep_outcomes: bool) -> None:
+    """Print what a run will cost."""
     from stresslab.simulation.estimate import estimate
 
     cost = estimate(question, threads=threads, keep_outcomes=keep_outcomes)

@@ -11,7 +11,7 @@ Kind = Literal["scenario", "book", "venue", "calibration", "funding", "limits"]
 
 # Keys of the root that only one kind of file has.
 _MARKS: Mapping[Kind, frozenset[str]] = {
-    "scenario": frozenset({"book", "horizon", "step", "paths", "seed", "market", "configuration", "analysis"}),
+    "scenario": frozenset({"book", "books", "horizon", "step", "paths", "seed", "market", "configuration", "analysis"}),
     "book": frozenset({"venue", "currency", "wallet_balance", "position"}),
     "venue": frozenset({"effective", "source", "funding", "liquidation", "symbols"}),
     "calibration": frozenset({"model", "as_of", "parameters", "assets", "correlation", "history"}),

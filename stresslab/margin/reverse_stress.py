@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import NonlinearConstraint, minimize
 from scipy.special import gammaincc, ndtr
 
 from stresslab.book.book import Position
@@ -157,6 +156,8 @@ def _pnl_less_requirement(leg: Leg, ratio: Array) -> Array:
 
 def _shortest(pool: _Pool, mean: Array, spread: Array) -> Array | None:
     """The shortest shock that liquidates: rays in many directions, the best of them polished."""
+    # A third of a second to import, which a report that is typeset again need not wait for.
+    from scipy.optimize import NonlinearConstraint, minimize
 
     def surplus(shocks: Array) -> Array:
         return pool.surplus(mean + shocks @ spread.T)

@@ -20,13 +20,12 @@ from stresslab.results.contributions import contribution_values
 from stresslab.results.policy_variables import OPTIONAL
 from stresslab.results.reverse_stress import NEAREST_VARIABLES, breaking_values, nearest_day_values
 from stresslab.results.shown import Results
-from stresslab.results.variable import Variable
+from stresslab.results.variable import SCHEMA, Variable
 from stresslab.results.variables import LEVELS, PROFILE, QUANTILES, REVIEW_DAYS, VARIABLES, companions
 from stresslab.scenario.resolution import identity, resolved
 from stresslab.scenario.scenario import Scenario
 from stresslab.simulation.outcomes import Outcomes
 
-SCHEMA = 1
 _OF_ACCOUNTS = {"expected_ledger", "transfers_quantile", *OPTIONAL}
 _OF_BARS = {row.name for row in NEAREST_VARIABLES}
 

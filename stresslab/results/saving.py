@@ -9,10 +9,13 @@ import numpy as np
 import xarray as xr
 
 from stresslab.results import netcdf
-from stresslab.results.dataset import SCHEMA
 from stresslab.results.shown import as_results
+from stresslab.results.variable import SCHEMA
 from stresslab.scenario.scenario import Scenario
 from stresslab.simulation.outcomes import Outcomes
+
+INSTITUTION = "institution.nc"
+"""File of the whole of several accounts, beside the folders of each."""
 
 
 class ResultsError(ValueError):
@@ -59,6 +62,8 @@ def load(path: str | Path) -> xr.Dataset:
         If the file is missing, damaged, not a result, or of another schema.
     """
     source = Path(path)
+    if (source / INSTITUTION).is_file():
+        raise ResultsError(f"{path} holds several accounts; load_institution reads the whole, load one of its accounts")
     results = _loaded(source / "results.nc" if source.is_dir() else source, path)
     schema = results.attrs.get("schema")
     if not isinstance(schema, int | np.integer) or "scenario_hash" not in results.attrs:
@@ -128,6 +133,31 @@ def load_history(path: str | Path) -> xr.Dataset:
     if not {"review", "limit"} <= set(history.dims) or "quarter" not in history.attrs:
         raise ResultsError(f"{path} is netCDF but holds no limits of former reviews; name a history.nc")
     return history
+
+
+def load_institution(path: str | Path) -> xr.Dataset:
+    """Read the ``institution.nc`` of several accounts.
+
+    Parameters
+    ----------
+    path : path
+        The file, or the folder that holds it.
+
+    Returns
+    -------
+    xarray.Dataset
+        As `stresslab.run_institution` gave it.
+
+    Raises
+    ------
+    ResultsError
+        If the file is missing, damaged, or holds something else.
+    """
+    source = Path(path)
+    found = _loaded(source / INSTITUTION if source.is_dir() else source, path)
+    if "account" not in found.dims or "institution_hash" not in found.attrs:
+        raise ResultsError(f"{path} is netCDF but holds no institution of stresslab; name an {INSTITUTION}")
+    return found
 
 
 def _loaded(source: Path, named: str | Path) -> xr.Dataset:

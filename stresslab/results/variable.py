@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+SCHEMA = 1
+"""Of the results; a file of another schema is refused."""
+
 POOL = ("configuration", "pool")
 CONFIGURATION = ("configuration",)
 

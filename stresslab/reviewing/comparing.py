@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from stresslab.results import netcdf
 from stresslab.results.models import HEADLINES
 from stresslab.results.output_folder import output_folder, write_manifest
+from stresslab.results.saving import INSTITUTION
 from stresslab.reviewing.exchange import GROUPS, CompareError, changed_groups, exchanged
 from stresslab.reviewing.verifying import Stored, stored_results
 from stresslab.scenario.scenario import Scenario
@@ -183,8 +184,16 @@ def compare_to_folder(
 def single(folder: str | Path) -> Stored:
     """The one result of a folder; raises `CompareError` where it holds several."""
     found = stored_results(folder)
+    if (Path(folder) / INSTITUTION).is_file():
+        raise CompareError(f"{folder} holds several accounts as one; two reviews of one book can be compared")
     if len(found) > 1:
         raise CompareError(f"{folder} holds results under {len(found)} models; name the folder of one of them")
+    scenario = found[0].scenario
+    held = tuple(dict.fromkeys(position.symbol.underlying for position in scenario.book.positions))
+    if scenario.market.assets != held:
+        raise CompareError(
+            f"{folder} is one of several accounts, on a market of all their assets; run its book alone to compare it"
+        )
     return found[0]
 
 

@@ -182,7 +182,7 @@ def verify(stored: Stored, *, threads: int | None = None, progress: Callable[[in
     if limits is not None:
         again = with_limits(again, limits_from_text(limits))
     count, found = differences(stored.results, again)
-    return Verdict(stored.name, count, found, _remarks(stored.results.attrs, again.attrs))
+    return Verdict(stored.name, count, found, remarks(stored.results.attrs, again.attrs))
 
 
 def _scenario(results: xr.Dataset, folder: Path) -> Scenario:
@@ -196,18 +196,19 @@ def _scenario(results: xr.Dataset, folder: Path) -> Scenario:
     )
 
 
-def _remarks(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-    remarks = []
+def remarks(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """What is not the same around the numbers of two results, from their attributes."""
+    told = []
     if before["scenario_hash"] != after["scenario_hash"]:
-        remarks.append("the same texts are resolved to another question by this version, or other bars were given")
+        told.append("the same texts are resolved to another question by this version, or other bars were given")
     if int(before["block_width"]) != int(after["block_width"]):
-        remarks.append(
+        told.append(
             f"blocks had {before['block_width']} paths and now have {after['block_width']}: numbers agree to rounding"
         )
     old, new = json.loads(before["versions"]), json.loads(after["versions"])
-    remarks += [
+    told += [
         f"{name} was {old.get(name, 'absent')} and is now {new.get(name, 'absent')}"
         for name in sorted(old.keys() | new.keys())
         if old.get(name) != new.get(name)
     ]
-    return remarks
+    return told

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, Field, SkipValidation
@@ -80,7 +80,11 @@ class _One(BaseModel):
 
 
 def read_impact(
-    document: Document, at: KeyPath, positions: Sequence[Position | None], findings: Findings
+    document: Document,
+    at: KeyPath,
+    positions: Sequence[Position | None],
+    findings: Findings,
+    simulated: Collection[str] = (),
 ) -> Impact | None:
     """Check the table ``[liquidation_impact]``; None where there is none, or where it has faults.
 
@@ -92,6 +96,8 @@ def read_impact(
         The book's; None for one with faults, empty where the book could not be read.
     findings : Findings
         Takes the faults.
+    simulated : collection of str
+        Assets that may be stated though the book holds nothing on them, since other books of the scenario may.
     """
     if document.at(at) is None:
         return None
@@ -109,7 +115,8 @@ def read_impact(
             one = check_values(document, volumes_at, {"volume": stated[asset]}, _One, findings, {"volume": asset})
             if one is not None:
                 volumes[asset] = one.volume
-            if positions and None not in positions and asset not in assets and name_problem(asset) is None:
+            is_known = asset in assets or asset in simulated
+            if positions and None not in positions and not is_known and name_problem(asset) is None:
                 problem = f"the book holds nothing on {shown(asset)}"
                 remedy = suggestion(asset, assets, "underlyings")
                 findings.fault(document, (*volumes_at, asset), problem, remedy, key=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from stresslab.documents.faults import Fault
 from stresslab.documents.findings import Document, Findings
@@ -56,12 +58,13 @@ def scenarios_from(
     paths: int | None = None,
     seed: int | None = None,
     models: Sequence[str] | None = None,
+    simulated: Mapping[str, float] = MappingProxyType({}),
 ) -> tuple[Scenario | None, ...]:
     """Check a parsed file as a scenario under each of its models; None where one of them has faults."""
     written = document.at(MODEL_AT)
     names = list(models) if models is not None else written if isinstance(written, list) else None
     if names is None:
-        return (scenario_from(document, findings, paths=paths, seed=seed),)
+        return (scenario_from(document, findings, paths=paths, seed=seed, simulated=simulated),)
     twice = [name for place, name in enumerate(names) if name in names[:place]]
     if not names or twice:
         problem = "no model is named" if not names else f"the model {shown(str(twice[0]))} is named twice"
@@ -71,7 +74,8 @@ def scenarios_from(
     of_file = written if isinstance(written, list) else [written]
     known = [name for name in (*names, *of_file) if isinstance(name, str)]
     before = len(findings.faults)
-    read = [scenario_from(_under(document, name, known), findings, paths=paths, seed=seed) for name in names]
+    given: dict[str, Any] = {"paths": paths, "seed": seed, "simulated": simulated}
+    read = [scenario_from(_under(document, name, known), findings, **given) for name in names]
     # What is wrong under several models is told once, in the words of the first.
     once: dict[tuple[str, int, int, str], Fault] = {}
     for fault in findings.faults[before:]:

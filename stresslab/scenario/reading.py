@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated
 
 from pydantic import BaseModel, Field
@@ -48,6 +51,7 @@ from stresslab.venues.rules.margin_rules import is_liquidated, requirement_lines
 
 __all__ = ["read_book", "read_scenario", "scenario_from"]
 
+BOOKS = "books"
 _EVENT_KEYS = ("start", "liquidation_impact", "auto_deleveraging", "venue_stress")
 
 
@@ -88,10 +92,23 @@ def read_scenario(path: str | Path, *, paths: int | None = None, seed: int | Non
 
 
 def scenario_from(
-    document: Document, findings: Findings, *, paths: int | None = None, seed: int | None = None
+    document: Document,
+    findings: Findings,
+    *,
+    paths: int | None = None,
+    seed: int | None = None,
+    simulated: Mapping[str, float] = MappingProxyType({}),
 ) -> Scenario | None:
-    """Check a parsed file as a scenario, with all the files that it names; None where any of them has faults."""
+    """Check a parsed file as a scenario, with all the files that it names; None where any of them has faults.
+
+    ``simulated`` holds start prices of all assets that the market shall have, in its order, where these are more than
+    the book's own.
+    """
     if not is_kind(document, "scenario", findings):
+        return None
+    if BOOKS in document.data:
+        remedy = "name one as book; several are for `stresslab run` and `stresslab.read_institution`"
+        findings.fault(document, (BOOKS,), "several books are named where one is needed", remedy, key=True)
         return None
     if isinstance(document.at(("market", "model")), list):
         remedy = "name one, or take `stresslab run` or read_scenarios, which go through them all"
@@ -124,7 +141,8 @@ def scenario_from(
     by_name = {name: each.policy for name, each in policies.items()}
     read = read_configurations(document, configurations_at, draft, by_name, findings)
     check_unused(document, configurations_at, policies, findings)
-    impact = read_impact(document, impact_at, () if draft is None else draft.positions, findings)
+    held = () if draft is None else draft.positions
+    impact = read_impact(document, impact_at, held, findings, simulated)
     auto_deleveraging = read_auto_deleveraging(document, auto_at, findings)
     analysis = read_analysis(document, (key_meant(document.data, "analysis", known),), findings)
     if draft is None or market is None:
@@ -132,7 +150,9 @@ def scenario_from(
     has_impact = document.at(impact_at) is not None
     venue_stress = read_venue_stress(document, venue_stress_at, has_impact, draft.positions, findings)
     impact = stressed_impact(impact, venue_stress)
-    starts, marked_positions = start_prices(document, market.prices, draft, findings)
+    starts, marked_positions = start_prices(document, market.prices, draft, findings, simulated)
+    if simulated and starts:
+        starts = {asset: starts.get(asset, price) for asset, price in simulated.items()}
     positions = under_stress(marked_positions, venue_stress)
     if draft.book is not None:
         marked = replace(draft.book, positions=positions)
@@ -167,6 +187,8 @@ def scenario_from(
         documents["calibration"] = market.calibration.text
     if funding_text is not None:
         documents["funding"] = funding_text
+    if simulated:
+        documents["assets"] = json.dumps(dict(simulated))
     return Scenario(
         name=head.name,
         book=book,

@@ -92,7 +92,8 @@ class Scenario:
         Warnings that arose while reading, in the order of the files.
     documents : mapping of str to str
         The files that were read, whole, by role: ``scenario``, ``book``, ``venue`` and, where there is one,
-        ``calibration``.
+        ``calibration`` and ``funding``. Of one of several accounts also ``assets``: start prices of all assets of the
+        market, as JSON.
     start : datetime.datetime or None
         Time of the first step's begin, in UTC; None where the scenario does not say and nothing depends on it.
     impact : Impact or None

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from stresslab.book.reading import BookFile
 from stresslab.documents.reading import keys_of
 from stresslab.market.models import MODELS
+from stresslab.scenario.institution_reading import InstitutionTable
 from stresslab.scenario.limits import LimitsFile
 from stresslab.scenario.policy_reading import KINDS
 from stresslab.scenario.tables import ScenarioFile
@@ -46,6 +47,11 @@ def json_schema(kind: Kind) -> dict[str, Any]:
         stated = market["properties"]["model"]
         one = {"type": stated.pop("type"), "enum": stated.pop("enum")}
         stated["anyOf"] = [one, {"type": "array", "items": one, "minItems": 1, "uniqueItems": True}]
+        several = _cleaned(InstitutionTable.model_json_schema())
+        schema["$defs"].update(several.pop("$defs", {}))
+        schema["properties"].update(several["properties"])
+        schema["required"].remove("book")
+        schema["oneOf"] = [{"required": ["book"]}, {"required": ["books"]}]
         tables = [_cleaned(kind.table.model_json_schema()) for kind in KINDS.values()]
         for table in tables:
             schema["$defs"].update(table.pop("$defs", {}))

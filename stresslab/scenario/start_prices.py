@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 from stresslab.book.book import Position
 from stresslab.book.marks import marks_by_symbol, notional_problem
@@ -14,13 +15,18 @@ from stresslab.documents.places import KeyPath
 
 
 def start_prices(
-    document: Document, prices: Mapping[str, tuple[KeyPath, float]], draft: BookDraft, findings: Findings
+    document: Document,
+    prices: Mapping[str, tuple[KeyPath, float]],
+    draft: BookDraft,
+    findings: Findings,
+    shared: Mapping[str, float] = MappingProxyType({}),
 ) -> tuple[dict[str, float], tuple[Position, ...]]:
     """Settle where prices start, and mark the book there.
 
-    The start price of an underlying is the scenario's; else the first mark price that the book states on it; else the
-    entry price of its first position. Where the book states several marks on one underlying, they keep their ratios: a
-    constant basis. A position without a mark takes that of another position in its symbol, else the start price.
+    The start price of an underlying is the scenario's; else the first mark price that the book states on it; else that
+    of the scenario's other books; else the entry price of its first position. Where the book states several marks on
+    one underlying, they keep their ratios: a constant basis. A position without a mark takes that of another position
+    in its symbol, else the start price.
 
     Parameters
     ----------
@@ -33,6 +39,8 @@ def start_prices(
     findings : Findings
         Takes a warning where the scenario's price and the book's marks differ, and where an entry price has to serve;
         a fault where a position's notional at its mark is beyond what can be simulated.
+    shared : mapping of str to float
+        Start prices by underlying that several books of a scenario share; empty where there is one.
 
     Returns
     -------
@@ -47,7 +55,7 @@ def start_prices(
     for underlying in dict.fromkeys(position.symbol.underlying for _, position in placed):
         group = [(path, position) for path, position in placed if position.symbol.underlying == underlying]
         starts[underlying], bases[underlying] = _start(
-            document, underlying, prices.get(underlying), group, draft, findings
+            document, underlying, prices.get(underlying), group, draft, findings, shared.get(underlying)
         )
     by_symbol = marks_by_symbol(position for _, position in placed)
     marked = []
@@ -71,6 +79,7 @@ def _start(
     group: Sequence[tuple[KeyPath, Position]],
     draft: BookDraft,
     findings: Findings,
+    shared: float | None,
 ) -> tuple[float, float]:
     """Start price, and the mark in the book that corresponds to it."""
     marks = [position.mark_price for _, position in group if position.mark_price is not None]
@@ -85,6 +94,11 @@ def _start(
         return price, marks[0]
     if marks:
         return marks[0], marks[0]
+    if shared is not None:
+        problem = f"no price of {shown(underlying)} is stated here; {shared:_.10g} is used, as in the other books"
+        remedy = "state mark_price here, or price in the scenario's market"
+        findings.notice(draft.document, group[0][0], problem, remedy)
+        return shared, shared
     held = [(path, position) for path, position in group if not position.is_collateral]
     if not held:
         problem = f"no price of the collateral asset {shown(underlying)} is stated"

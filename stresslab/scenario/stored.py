@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from stresslab.documents.findings import Document, Findings
-from stresslab.documents.reading import parse_document
+from stresslab.documents.reading import keys_of, parse_document
+from stresslab.scenario.institution_reading import InstitutionTable
 from stresslab.scenario.model_choice import scenarios_from
 from stresslab.scenario.scenario import Scenario
 
@@ -56,7 +58,10 @@ def scenario_from_texts(
         # Whoever follows the reference finds the text in place of a file.
         pointing = replace(document, data=_pointing(role, document.data, read))
         findings.opened[(folder / _file(role)).resolve()] = read[role] = pointing
-    (scenario,) = scenarios_from(read["scenario"], findings, paths=paths, seed=seed, models=[model])
+    # One of several accounts: its market holds the assets of all of them.
+    simulated: dict[str, float] = json.loads(documents.get("assets", "{}"))
+    given: dict[str, Any] = {"paths": paths, "seed": seed, "simulated": simulated}
+    (scenario,) = scenarios_from(read["scenario"], findings, models=[model], **given)
     findings.stop_at_faults()
     assert scenario is not None, "a scenario without faults is complete"
     return scenario
@@ -80,4 +85,5 @@ def _pointing(role: str, data: dict[str, Any], read: Mapping[str, Document]) -> 
         market["calibration"] = _file("calibration")
     if "funding" in read:
         market["funding"] = {**market.get("funding", {}), "calibration": _file("funding")}
-    return {**data, "book": _file("book"), "market": market}
+    kept = {key: value for key, value in data.items() if key not in keys_of(InstitutionTable)}
+    return {**kept, "book": _file("book"), "market": market}

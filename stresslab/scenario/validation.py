@@ -12,8 +12,10 @@ from stresslab.documents.kinds import kind_of
 from stresslab.documents.reading import open_document
 from stresslab.market.calibration_file import calibration_from
 from stresslab.market.funding_file import funding_calibration_from
+from stresslab.scenario.institution_reading import institution_from
 from stresslab.scenario.limits import limits_from
 from stresslab.scenario.model_choice import scenarios_from
+from stresslab.scenario.reading import BOOKS
 from stresslab.venues.reading import pack_from
 
 
@@ -37,7 +39,10 @@ def validate_files(paths: Iterable[str | Path]) -> tuple[tuple[Fault, ...], tupl
             continue
         kind = kind_of(document)
         if kind == "scenario":
-            scenarios_from(document, findings)
+            if BOOKS in document.data:
+                institution_from(document, findings)
+            else:
+                scenarios_from(document, findings)
         elif kind == "book":
             book_from(document, findings)
         elif kind == "venue":
