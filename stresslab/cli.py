@@ -31,6 +31,7 @@ COMMANDS = (
     "explain",
     "allocate",
     "rare",
+    "estimate",
     "calibrate",
     "backtest",
     "uncertainty",
