@@ -12,8 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
+from stresslab.margin.drivers import drivers_on_one_price, drivers_on_several
 from stresslab.margin.legs import Legs, rows_of
-from stresslab.margin.problem import Layout, PoolParameters
+from stresslab.margin.problem import NOBODY, Layout, PoolParameters
 from stresslab.market.process import MarketStep
 
 # A fee's share of the collateral is far below 1, and each iteration multiplies the error by it.
@@ -42,6 +43,8 @@ class Account(NamedTuple):
         Steps before each stake on several prices was liquidated, [stake, path], int32.
     settlement : jax.Array
         Equity left after the fee at liquidation, less the collateral where prices jump to it, [stake, path].
+    driver : jax.Array
+        Position that ended each stake on several prices, [stake, path], int16; -1 for none.
     """
 
     extreme: Array
@@ -52,6 +55,7 @@ class Account(NamedTuple):
     worst: Array
     several_survived: Array
     settlement: Array
+    driver: Array
 
 
 class Outcome(NamedTuple):
@@ -67,6 +71,9 @@ class Outcome(NamedTuple):
         Change of the stake's value from today to the horizon, [stake, path].
     insurance_draw : jax.Array
         What was missing below zero at liquidation, [stake, path], not negative.
+    driver : jax.Array
+        Position that ended the stake, [stake, path], int16: whose pnl less requirement fell most from today to the
+        liquidation; -1 if never, and today.
     log_price : jax.Array
         Log of price over start price at the horizon, [asset, path].
     failed : jax.Array
@@ -77,6 +84,7 @@ class Outcome(NamedTuple):
     liquidation_step: Array
     profit: Array
     insurance_draw: Array
+    driver: Array
     log_price: Array
     failed: Array
 
@@ -100,6 +108,7 @@ def init(layout: Layout, parameters: PoolParameters, paths: int) -> Account:
         worst=requirement,
         several_survived=jnp.zeros((len(layout.several_stakes), paths), jnp.int32),
         settlement=jnp.where(liquidated, equity, 0.0),
+        driver=jnp.full((len(layout.several_stakes), paths), NOBODY, jnp.int16),
     )
 
 
@@ -178,8 +187,9 @@ def _step_several(
         last_ratio = jnp.exp(rows_of(market.before_gap, legs.assets))
         last_requirement = legs.pooled(legs.requirement(legs.notional(last_ratio)) - legs.pnl(last_ratio))
     if layout.bridge == "every_pool":
-        # At the geometric middle of the step: the slope of each surplus in log prices, and what a crossing leaves.
-        middle = legs.notional(jnp.sqrt(account.price_ratio * last_ratio))
+        # At the geometric middle of the step: the slope of each surplus in log prices, what a crossing leaves, and why.
+        middle_ratio = jnp.sqrt(account.price_ratio * last_ratio)
+        middle = legs.notional(middle_ratio)
         variance = legs.variance(legs.surplus_exposure(middle), market)
         width = _bridge_width(last_requirement - account.requirement, variance, pool_bridge)
         worst_inside = 0.5 * (account.requirement + last_requirement + width)
@@ -192,27 +202,27 @@ def _step_several(
     held = threshold > rows_of(worst, layout.several_stakes)
     liquidated = ~held & (threshold > rows_of(account.worst, layout.several_stakes))
 
-    def settle() -> Array:
+    def settle() -> tuple[Array, Array]:
         if layout.bridge == "every_pool":
             equity = legs.pooled(legs.requirement(middle) - parameters.fee_rate * legs.closed(middle))
             equity = rows_of(equity, layout.several_stakes) + _several(layout, parameters.closing_fee)
+            driver = drivers_on_several(layout, legs, middle_ratio)
         else:
             equity = legs.pooled(pnl - parameters.fee_rate * legs.closed(notional))
             equity = rows_of(equity, layout.several_stakes)
+            driver = drivers_on_several(layout, legs, ratio)
         if layout.bridge == "every_pool" and market.gap is not None:
             jumped = threshold > rows_of(before, layout.several_stakes)
             there = rows_of(legs.pooled(pnl - parameters.fee_rate * legs.closed(notional)), layout.several_stakes)
             equity = jnp.where(jumped, there + _several(layout, parameters.collateral), equity)
-        return jnp.where(liquidated, equity, account.settlement)
+            driver = jnp.where(jumped, drivers_on_several(layout, legs, ratio), driver)
+        return jnp.where(liquidated, equity, account.settlement), jnp.where(liquidated, driver, account.driver)
 
-    return account._replace(
-        price_ratio=ratio,
-        requirement=requirement,
-        worst=worst,
-        several_survived=account.several_survived + held,
-        # Most steps of a block liquidate nothing, so what a liquidation leaves is worked out only when there is one.
-        settlement=lax.cond(liquidated.any(), settle, lambda: account.settlement),
-    )
+    # Most steps of a block liquidate nothing, so what a liquidation leaves is worked out only when there is one.
+    settlement, driver = lax.cond(liquidated.any(), settle, lambda: (account.settlement, account.driver))
+    survived = account.several_survived + held
+    market_now = {"price_ratio": ratio, "requirement": requirement, "worst": worst}
+    return account._replace(several_survived=survived, settlement=settlement, driver=driver, **market_now)
 
 
 def margin_ratios(
@@ -261,12 +271,16 @@ def finalize(layout: Layout, parameters: PoolParameters, account: Account, log_p
     value_today = jnp.maximum(parameters.collateral + rows_of(pnl_today, layout.stake_pools), 0.0)
     profit = jnp.where(alive, rows_of(pnl - pnl_today, layout.stake_pools), left - value_today)
     required = _required_collateral(layout, parameters, account, log_price)
+    step = _liquidation_step(layout, parameters, account, steps)
+    on_one_price = drivers_on_one_price(layout, parameters, account.reached, account.survived)
+    driver = jnp.concatenate([on_one_price, account.driver])
     finite = [jnp.isfinite(values).all(axis=0) for values in (log_price, profit, required)]
     return Outcome(
         required_collateral=required,
-        liquidation_step=_liquidation_step(layout, parameters, account, steps),
+        liquidation_step=step,
         profit=profit,
         insurance_draw=jnp.where(alive, 0.0, jnp.maximum(-settlement, 0.0)),
+        driver=jnp.where((step > 0) & (step <= steps), driver, NOBODY).astype(jnp.int16),
         log_price=log_price,
         failed=~(finite[0] & finite[1] & finite[2]),
     )

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 Bridge = Literal["every_pool", "single_price", "none"]
 
+# Stands for the position that ended a pool where none did.
+NOBODY = -1
+
 
 @dataclass(frozen=True)
 class Layout:

@@ -158,3 +158,34 @@ def tail_makers(review: Review) -> Table:
         "earned where the account loses. Positions of one pool fall together and share the place. Inside a liquidated "
         "pool of several, losses are inferred from where prices ended.",
     )
+
+
+def ended_by(review: Review) -> list[Table]:
+    """Which position ended each pool of several, as booked and crossed; empty where no such pool was liquidated."""
+    rows: list[list[Cell]] = []
+    for configuration, pool in collateral_pools(review) if review.holds("pool_ended_by") else ():
+        at = {"configuration": configuration, "pool": pool}
+        members = review.members(configuration, pool)
+        shares = {member: review.estimate("pool_ended_by", position=member, **at) for member in members}
+        if len(members) < 2 or any(np.isnan(share.value) for share in shares.values()):
+            continue
+        for place, member in enumerate(sorted(members, key=lambda each: -shares[each].value)):
+            share = shares[member]
+            rows.append(
+                [
+                    pool_title(configuration, pool) if place == 0 else "",
+                    member,
+                    (percent(share.value), f"[{percent(share.lower)}, {percent(share.upper)}]"),
+                ]
+            )
+    if not rows:
+        return []
+    return [
+        Table(
+            "The position that ended the pool",
+            (Column("Pool", "left", 1.0), Column("Position", "left", 1.0), Column("Share of its\nliquidations")),
+            rows,
+            note="The position whose pnl less maintenance requirement fell most from today to the liquidation. The "
+            "shares of a pool add up to 100 %; Wilson 95 % intervals beneath.",
+        )
+    ]

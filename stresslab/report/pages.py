@@ -235,6 +235,7 @@ def loss_page(review: Review, appendix: list[Table]) -> Page:
                 if review.holds("position_shortfall_contribution")
                 else []
             ),
+            *(table(one, appendix) for one in loss_tables.ended_by(review)),
             table(loss_tables.given_liquidation(review), appendix),
         ],
     )

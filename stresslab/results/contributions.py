@@ -73,6 +73,15 @@ CONTRIBUTION_VARIABLES = (
         "Mean place in the order of liquidations, where the position is liquidated; missing with fewer than ten.",
         NORMAL,
     ),
+    Variable(
+        "pool_ended_by",
+        (*POOL, "position"),
+        "1",
+        "0 to 1",
+        "Share of the pool's liquidations that the position drove: its pnl less requirement fell most from today to "
+        "the liquidation. They add up to 1; missing with fewer than ten, and where positions may be closed one by one.",
+        WILSON,
+    ),
 )
 
 
@@ -126,6 +135,8 @@ def contribution_values(
             for suffix, part in (("", value), ("_standard_error", error), ("_lower", lower), ("_upper", upper)):
                 values[f"shortfall_diversification{suffix}"][row, place] = part
         _order(values, row, paths)
+        for column, pool, stake in zip(columns, configuration.pools, stakes, strict=True):
+            _ended_by(values, (row, column), pool, outcomes.column(outcomes.driver, stake, valid))
     return values
 
 
@@ -148,6 +159,15 @@ def _order(values: Arrays, row: int, paths: AccountPaths) -> None:
         if seen.size >= FEWEST:
             for suffix, part in zip(("", "_lower", "_upper"), mean_with_bounds(seen), strict=True):
                 values[f"liquidation_rank{suffix}"][row, position] = part
+
+
+def _ended_by(values: Arrays, at: tuple[int, int], pool: Pool, driver: NDArray[np.int16]) -> None:
+    members = list(pool.positions)
+    ended = np.array([np.count_nonzero(driver == member) for member in members])
+    count = int(ended.sum())
+    if count >= FEWEST:
+        for suffix, part in zip(("", "_lower", "_upper"), (ended / count, *wilson(ended, count)), strict=True):
+            values[f"pool_ended_by{suffix}"][(*at, members)] = part
 
 
 def _loss(outcomes: Outcomes, stake: int, valid: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -30,7 +30,7 @@ from stresslab.simulation.stretch import Stretch, joined
 
 logger = logging.getLogger(__name__)
 
-SCHEMA = "stresslab checkpoint 1"
+SCHEMA = "stresslab checkpoint 2"
 _HEADER = "checkpoint.json"
 _LOCK = ".lock"
 _UNFINISHED = ".unfinished"

@@ -71,6 +71,7 @@ def empty_outcomes(simulation: Simulation, paths: int) -> Outcomes:
         liquidation_step=liquidation_step,
         profit=scratch.empty((stakes, paths), np.float32),
         insurance_draw=scratch.empty((stakes, paths), np.float32),
+        driver=scratch.empty((stakes, paths), np.int16),
         # Where the account engine takes nothing, the step that liquidates a pool closes it.
         closed_step=liquidation_step if accounts is None else scratch.empty((stakes, paths), np.int32),
         ledger=scratch.empty((len(acting), len(LINES), paths), np.float32),
@@ -95,7 +96,7 @@ def bytes_a_path(simulation: Simulation) -> int:
     if accounts is not None:
         figures += len(stake_pools) + len(acting) * (len(LINES) + 2)
     figures += sum(levels * pools for levels, pools in _alerts(accounts).values())
-    return 4 * figures + 1
+    return 4 * figures + 2 * len(stake_pools) + 1
 
 
 def first_paths(outcomes: Outcomes, paths: int) -> Outcomes:

@@ -45,6 +45,10 @@ class Outcomes:
         Change of the stake's value to the horizon, [stake, path], signed, in the account's currency.
     insurance_draw : numpy.ndarray
         What was missing below zero at liquidation, [stake, path], not negative.
+    driver : numpy.ndarray
+        Position that ended the stake, by its place in the book, [stake, path], int16: the one whose pnl less
+        requirement fell most from today to the liquidation. -1 if never, today, and in the account engine, where
+        positions may be closed one by one.
     closed_step : numpy.ndarray
         Step in which the venue closed the rest of the stake, [stake, path]; that of the liquidation where it closes
         pools whole, steps + 1 if never.
@@ -84,6 +88,7 @@ class Outcomes:
     liquidation_step: NDArray[np.int32]
     profit: NDArray[np.float32]
     insurance_draw: NDArray[np.float32]
+    driver: NDArray[np.int16]
     closed_step: NDArray[np.int32]
     ledger: NDArray[np.float32]
     ledger_drift: NDArray[np.float32]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stresslab.margin.account_problem import AccountProblem, build_accounts
-from stresslab.margin.problem import Bridge, Problem, build_problem
+from stresslab.margin.problem import NOBODY, Bridge, Problem, build_problem
 from stresslab.market import noise
 from stresslab.market.funding import build as build_funding
 from stresslab.market.funding import streams as funding_streams
@@ -230,12 +230,15 @@ _BY_POOL = ("required_collateral", "liquidation_step", "profit", "insurance_draw
 
 def _joined(outcome: Outcome, accounts: AccountOutcome | None) -> Arrays:
     """A block's arrays by name, with the rows of the accounts below those of the pool engine."""
-    arrays: Arrays = {name: getattr(outcome, name) for name in ("log_price", "failed", *_BY_POOL)}
+    arrays: Arrays = {name: getattr(outcome, name) for name in ("log_price", "failed", "driver", *_BY_POOL)}
     # Where a pool is closed whole the step that liquidates it closes it.
     arrays["closed_step"] = outcome.liquidation_step
     if accounts is not None:
         for name in (*_BY_POOL, "closed_step"):
             arrays[name] = np.concatenate([arrays[name], getattr(accounts, name)])
+        # Where positions may be closed one by one no one of them ends a pool.
+        nobody = np.full(accounts.profit.shape, NOBODY, np.int16)
+        arrays["driver"] = np.concatenate([outcome.driver, nobody])
         arrays["failed"] = outcome.failed | accounts.failed
         arrays |= {"ledger": accounts.lines, "ledger_drift": np.abs(accounts.drift), "cash_used": accounts.cash_used}
         arrays |= {f"alert_step/{place}": steps for place, steps in accounts.alerts.items()}

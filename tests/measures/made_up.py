@@ -41,6 +41,7 @@ def outcomes(
         liquidation_step=steps,
         profit=np.asarray(profit, np.float32),
         insurance_draw=np.zeros(steps.shape, np.float32),
+        driver=np.full(steps.shape, -1, np.int16),
         ledger=np.zeros((len(accounts), len(LINES), paths), np.float32),
         ledger_drift=np.zeros((len(accounts), paths), np.float32),
         log_price=np.zeros((1, paths), np.float32),

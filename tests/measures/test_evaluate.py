@@ -70,6 +70,7 @@ OUTCOMES = Outcomes(
     liquidation_step=with_failure(LIQUIDATION_STEP, 0, np.int32),
     profit=with_failure(PROFIT, np.nan, np.float32),
     insurance_draw=with_failure(INSURANCE_DRAW, np.nan, np.float32),
+    driver=np.full((len(INSURANCE_DRAW), 9), -1, np.int16),
     closed_step=with_failure(LIQUIDATION_STEP, 0, np.int32),
     ledger=np.empty((0, len(LINES), 9), np.float32),
     ledger_drift=np.empty((0, 9), np.float32),
@@ -293,6 +294,7 @@ def test_margin_ratios_read_off_counts_are_as_near_as_stated():
         closed_step=np.zeros((5, 4_000), np.int32),
         profit=np.zeros((5, 4_000), np.float32),
         insurance_draw=np.zeros((5, 4_000), np.float32),
+        driver=np.full((5, 4_000), -1, np.int16),
     )
     estimates = evaluate(outcomes, CONFIGURATIONS, axes())["margin_ratio"][0, 0, 1]
     exact = np.quantile(ratios, QUANTILES, method="inverted_cdf")

@@ -39,10 +39,16 @@ class Comparison:
     liquidated: int = 0
     today: int = 0
     drawn: int = 0
+    wrong_drivers: int = 0
+    drivers: int = 0
 
     def agrees(self) -> bool:
         money = max(self.required, self.profit, self.loss, self.insurance)
-        return money < TOLERANCE and self.log_price < 1e-5 and self.wrong_steps == 0 and self.wrong_ratios == 0
+        return (
+            money < TOLERANCE
+            and self.log_price < 1e-5
+            and self.wrong_steps + self.wrong_ratios + self.wrong_drivers == 0
+        )
 
 
 def compare(
@@ -82,6 +88,12 @@ def compare(
                 result.liquidated += int(expected.liquidation_step <= outcomes.steps)
                 result.today += int(expected.liquidation_step == 0)
                 result.drawn += int(expected.insurance_draw > 0.0)
+                lost = sorted(expected.lost, reverse=True)
+                if len(lost) > 1 and lost[0] - lost[1] > TOLERANCE * value:
+                    members = question.configurations[which].pools[stakes.index(stake)].positions
+                    driver = members[expected.lost.index(lost[0])]
+                    result.wrong_drivers += int(outcomes.driver[stake, path] != driver)
+                    result.drivers += 1
             if decided:
                 ours = -sum(float(outcomes.profit[stake, path]) for stake in stakes)
                 result.loss = max(result.loss, abs(ours - loss) / value)
@@ -209,6 +221,7 @@ def test_random_books_agree_path_by_path():
     assert total.liquidated - total.today > 150
     assert total.today > 50
     assert total.drawn > 70
+    assert total.drivers > 80
     assert total.undecided < 0.01 * total.compared
 
 

@@ -178,7 +178,8 @@ class Step:
 class PoolResult:
     """What became of one pool; `distance` is how near its surplus came to zero at the worst point of any step.
 
-    `ratios` holds equity over requirement after every step, 1 from the liquidation on.
+    `ratios` holds equity over requirement after every step, 1 from the liquidation on; `lost` what each position's
+    profit less its requirement fell by from today to the liquidation, and is empty where there is none on the way.
     """
 
     liquidation_step: int
@@ -187,6 +188,7 @@ class PoolResult:
     insurance_draw: float
     distance: float
     ratios: list[float]
+    lost: list[float]
 
 
 def market_path(scenario: Scenario, path: int) -> list[Step]:
@@ -323,21 +325,25 @@ class Pool:
             break
         return [high] * len(self.scenario.market.assets)
 
-    def worst_of_step(self, step: Step, path: int, index: int, bridge: str, alive: bool) -> list[tuple[float, float]]:
-        """Points of a step where the surplus may be least: the deficit there, and what closing there would leave."""
+    def worst_of_step(
+        self, step: Step, path: int, index: int, bridge: str, alive: bool
+    ) -> list[tuple[float, float, list[float]]]:
+        """Points of a step where the surplus may be least: the deficit, what closing would leave, and log prices."""
         single = len(set(self.assets)) == 1
         if bridge == "none" or (bridge == "single_price" and not single):
-            return [(self.deficit(step.end), self.after_fee(self.collateral + self.profit(step.end), step.end))]
+            left = self.after_fee(self.collateral + self.profit(step.end), step.end)
+            return [(self.deficit(step.end), left, step.end)]
         if single:
             asset = self.assets[0]
             points = []
             for extreme in (lowest, highest):
                 inside = extreme(step.start[asset], step.end[asset], step.covariance[asset][asset], step.uniform[asset])
                 deficit, left = max(self.deficit([log] * len(step.end)) for log in self.way_to(inside)), 0.0
+                there = step.end
                 if alive and deficit >= self.free:
                     there = self.crossing(inside)
                     left = self.after_fee(self.collateral + self.profit(there), there)
-                points.append((deficit, left))
+                points.append((deficit, left, there))
             return points
         middle = [0.5 * (start + end) for start, end in zip(step.start, step.end, strict=True)]
         exposure = dict.fromkeys(self.assets, 0.0)
@@ -351,7 +357,17 @@ class Pool:
         surplus = [self.collateral - self.deficit(logs) for logs in (step.start, step.end)]
         least = lowest(surplus[0], surplus[1], variance, u)
         equity = self.required(middle) + self.collateral - self.free
-        return [(self.collateral - least, self.after_fee(equity, middle))]
+        return [(self.collateral - least, self.after_fee(equity, middle), middle)]
+
+    def lost(self, logs: Sequence[float]) -> list[float]:
+        """What each position's profit less its requirement has fallen by since today."""
+
+        def surplus(leg: int, log: Sequence[float]) -> float:
+            position, price = self.positions[leg], self.price(leg, log)
+            return gain(position, price) - requirement(position, price)
+
+        today = [0.0] * len(logs)
+        return [surplus(leg, today) - surplus(leg, logs) for leg in range(len(self.positions))]
 
     def follow(self, steps: Sequence[Step], path: int, bridge: str) -> PoolResult:
         """Take the pool through one path."""
@@ -360,21 +376,22 @@ class Pool:
         distance = abs(self.free - worst)
         settled = self.after_fee(self.collateral + self.profit(today), today)
         liquidation = 0 if worst >= self.free else None
-        ratios = []
+        ratios: list[float] = []
+        lost: list[float] = []
         for index, step in enumerate(steps):
-            for deficit, left in self.worst_of_step(step, path, index, bridge, liquidation is None):
+            for deficit, left, there in self.worst_of_step(step, path, index, bridge, liquidation is None):
                 worst = max(worst, deficit)
                 if liquidation is None and deficit >= self.free:
-                    liquidation, settled = index + 1, left
+                    liquidation, settled, lost = index + 1, left, self.lost(there)
             distance = min(distance, abs(self.free - worst))
             ratios.append(self.ratio(step.end) if liquidation is None else 1.0)
         worst = self.with_fee(worst)
         value_today = max(self.collateral + self.profit(today), 0.0)
         if liquidation is None:
             profit = self.profit(steps[-1].end) - self.profit(today)
-            return PoolResult(len(steps) + 1, worst, profit, 0.0, distance, ratios)
+            return PoolResult(len(steps) + 1, worst, profit, 0.0, distance, ratios, lost)
         left = max(settled, 0.0) if self.scenario.book.venue.remainder == "returned" else 0.0
-        return PoolResult(liquidation, worst, left - value_today, max(-settled, 0.0), distance, ratios)
+        return PoolResult(liquidation, worst, left - value_today, max(-settled, 0.0), distance, ratios, lost)
 
 
 def twin(scenario: Scenario, path: int, bridge: str = "every_pool") -> tuple[list[list[PoolResult]], list[float]]:

@@ -9,10 +9,11 @@ import pytest
 
 from stresslab.book.configurations import configuration
 from stresslab.book.policies import TopUp
-from stresslab.report.loss_tables import tail_makers
+from stresslab.report.loss_tables import ended_by, tail_makers
 from stresslab.report.review import Review
 from stresslab.results.dataset import assemble
 from stresslab.simulation.run import simulate
+from tests.oracles import scenarios
 from tests.report import cases
 
 
@@ -84,3 +85,63 @@ def test_the_table_names_the_largest_first(results):
     here = results.sel(configuration="as_booked", level=0.975).position_shortfall_contribution
     order = [str(here.position.values[place]) for place in np.argsort(-here.values)]
     assert [row[0] for row in rows] == order
+
+
+def ended(positions, collateral, *, volatilities, drifts=None, paths=2000):
+    """Shares of the liquidations of one pool of everything, by position, with their bounds."""
+    everything = scenarios.configuration("as_booked", ("cross", list(range(len(positions))), collateral))
+    alone = scenarios.configuration("all_isolated", *((each.id, [place], 0.2) for place, each in enumerate(positions)))
+    names = replace(everything, name="all_cross")
+    asked = scenarios.scenario(
+        positions, [everything, alone, names], volatilities=volatilities, drifts=drifts, paths=paths
+    )
+    return assemble(asked, simulate(asked))
+
+
+def test_the_one_whose_price_falls_ended_the_pool_and_not_the_largest():
+    # By hand: a drift of -20 a year takes 32 % off the small long within a week (exp(-20 * 7 / 365) = 0.68), against
+    # which the volatility of 5 % a year, 0.7 % a week, is nothing; the large one stands.
+    held = [scenarios.position("small", 1.0), scenarios.position("large", 3.0, asset="ETH")]
+    for drifts, culprit in (((-20.0, 0.0), "small"), ((0.0, -20.0), "large")):
+        results = ended(held, 0.2, volatilities={"BTC": 0.05, "ETH": 0.05}, drifts=drifts)
+        here = results.sel(configuration="as_booked", pool="cross")
+        assert float(here.liquidation_probability) == 1.0
+        assert float(here.pool_ended_by.sel(position=culprit)) == 1.0
+        assert float(here.pool_ended_by.sum("position")) == 1.0
+
+
+def test_two_alike_end_the_pool_equally_often():
+    # By symmetry one half each; the control, the second twice as volatile, is no longer even.
+    held = [scenarios.position("one", 1.0), scenarios.position("other", 1.0, asset="ETH")]
+    even = ended(held, 0.15, volatilities={"BTC": 0.8, "ETH": 0.8}).sel(configuration="as_booked", pool="cross")
+    assert (even.pool_ended_by_lower < 0.5).all()
+    assert (even.pool_ended_by_upper > 0.5).all()
+    uneven = ended(held, 0.15, volatilities={"BTC": 0.8, "ETH": 1.6}).sel(configuration="as_booked", pool="cross")
+    assert float(uneven.pool_ended_by_lower.sel(position="other")) > 0.5
+
+
+def test_on_one_price_the_larger_side_ends_the_pool():
+    # Net long two, so that it is only liquidated where the price falls, and there the short earns.
+    held = [scenarios.position("long", 3.0), scenarios.position("short", -1.0)]
+    results = ended(held, 0.15, volatilities={"BTC": 0.8})
+    here = results.sel(configuration="as_booked", pool="cross").pool_ended_by
+    assert here.sel(position="long") == 1.0
+    assert here.sel(position="short") == 0.0
+    # A pool of one was ended by the one; where it is not in the pool there is nothing to say.
+    alone = results.pool_ended_by.sel(configuration="all_isolated", pool="long")
+    assert alone.sel(position="long") == 1.0
+    assert np.isnan(alone.sel(position="short"))
+
+
+def test_the_table_of_who_ended_a_pool_shows_pools_of_several_alone(results):
+    (shown,) = ended_by(Review(results))
+    assert [row[0] for row in shown.rows if row[0]] == ["cross", "whole book, crossed"]
+    assert len(shown.rows) == 2 + 3
+    here = results.pool_ended_by.sel(configuration="as_booked", pool="cross")
+    assert shown.rows[0][1] == str(here.position.values[np.nanargmax(here)])
+
+
+def test_a_pool_that_never_falls_was_ended_by_nobody():
+    held = [scenarios.position("one", 1.0), scenarios.position("other", 1.0, asset="ETH")]
+    results = ended(held, 50.0, volatilities={"BTC": 0.1, "ETH": 0.1}, paths=64)
+    assert np.isnan(results.pool_ended_by.sel(configuration="as_booked")).all()

@@ -1,0 +1,95 @@
+"""Which position ended a pool: the one whose surplus, pnl less requirement, fell most from today to the liquidation."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array, lax
+
+from stresslab.margin.legs import Legs, rows_of
+from stresslab.margin.problem import NOBODY, Layout, PoolParameters
+
+
+def surplus_lost(legs: Legs, price_ratio: Array) -> Array:
+    """What each position's pnl less its requirement has fallen by since today, [leg, path], money, signed.
+
+    Parameters
+    ----------
+    legs : Legs
+        The positions.
+    price_ratio : jax.Array
+        Price over start price of every leg, [leg, path], or one row for all.
+    """
+    today = legs.requirement(legs.notional_at(jnp.ones_like(price_ratio[:1]))) - legs.pnl_today
+    return legs.requirement(legs.notional_at(price_ratio)) - legs.pnl_at(price_ratio) - today
+
+
+def drivers_on_several(layout: Layout, legs: Legs, price_ratio: Array) -> Array:
+    """The member of each stake on several prices that has lost most surplus, the first of equals.
+
+    Parameters
+    ----------
+    layout, legs : Layout, Legs
+        The problem and its legs.
+    price_ratio : jax.Array
+        Price over start price of the assets of the legs, [asset of a leg, path].
+
+    Returns
+    -------
+    jax.Array
+        Its place among the book's positions, [stake, path], int16.
+    """
+    membership, places = legs.membership, jnp.array(layout.legs, jnp.int16)
+    lost = surplus_lost(legs, rows_of(price_ratio, legs.asset_of_leg))
+
+    # Leg by leg: an array of pools by legs by paths would leave the cache.
+    def look(leg: Array, best: tuple[Array, Array]) -> tuple[Array, Array]:
+        own = jnp.where(membership[:, leg][:, None] > 0.0, lost[leg][None, :], -jnp.inf)
+        return jnp.maximum(best[0], own), jnp.where(own > best[0], places[leg], best[1])
+
+    shape = membership.shape[0], lost.shape[1]
+    start = jnp.full(shape, -jnp.inf, lost.dtype), jnp.full(shape, NOBODY, jnp.int16)
+    return rows_of(lax.fori_loop(0, lost.shape[0], look, start)[1], layout.several_stakes)
+
+
+def drivers_on_one_price(layout: Layout, parameters: PoolParameters, reached: Array, survived: Array) -> Array:
+    """The same for stakes on one price, at the price that liquidates them.
+
+    Parameters
+    ----------
+    layout, parameters : Layout, PoolParameters
+        The problem.
+    reached, survived : jax.Array
+        As the account of the pool engine holds them, [watch, path].
+
+    Returns
+    -------
+    jax.Array
+        [stake, path], int16; of no meaning where no barrier was reached.
+    """
+    if not layout.single_stakes:
+        return jnp.zeros((0, reached.shape[1]), jnp.int16)
+    log_price = _first_reached(layout, parameters, reached, survived)
+    positions = Legs(layout, parameters, every_position=True)
+    pools = layout.stake_pools[: len(layout.single_stakes)]
+
+    def driver(stake: tuple[Array, Array]) -> Array:
+        member, reached = stake
+        lost = surplus_lost(positions, jnp.exp(reached)[None, :])
+        return jnp.where(member[:, None] > 0.0, lost, -jnp.inf).argmax(axis=0).astype(jnp.int16)
+
+    return jnp.asarray(lax.map(driver, (rows_of(parameters.membership, pools), log_price)))
+
+
+def _first_reached(layout: Layout, parameters: PoolParameters, reached: Array, survived: Array) -> Array:
+    """Log of price over start price at the barrier that each stake on one price came to first, [stake, path]."""
+    rows = np.array(layout.watches, np.int32)
+    side = np.array([side for _, side in layout.rows], np.float32)[rows][:, None]
+    there = side * jnp.where(reached > 0.0, reached, parameters.barrier)
+    found = []
+    for watches in layout.single_stakes:
+        first = there[watches[0]]
+        for watch in watches[1:]:
+            first = jnp.where(survived[watch] < survived[watches[0]], there[watch], first)
+        found.append(first)
+    return jnp.stack(found)
