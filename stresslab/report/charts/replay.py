@@ -12,6 +12,7 @@ from matplotlib.ticker import FuncFormatter
 
 from stresslab.report.charts.marks import figure_of, percent_tick
 from stresslab.report.charts.panels import common_legend
+from stresslab.report.formatting import distinct, shortened
 from stresslab.report.style import INK, MUTED, new_figure, panel, style
 
 _COLORS = ("#0060a8", "#d1480e", "#00835a", "#7a4fa3", "#8a6d00", "#a83279")
@@ -65,7 +66,7 @@ def _prices(axes: Axes, results: xr.Dataset, assets: list[str]) -> None:
     for place, asset in enumerate(assets):
         color, line = _COLORS[place % len(_COLORS)], _LINES[place % len(_LINES)]
         change = results.price_ratio.sel(asset=asset) - 1.0
-        axes.plot(results.hours, change, color=color, linestyle=line, label=f"price of {asset}")
+        axes.plot(results.hours, change, color=color, linestyle=line, label=f"price of {shortened(asset, 10)}")
     kind = "reconstructed" if int(results.reconstructed) else "history"
     axes.set_title(f"{results.title.item()}, {kind}")
     axes.yaxis.set_major_formatter(FuncFormatter(percent_tick))
@@ -74,10 +75,11 @@ def _prices(axes: Axes, results: xr.Dataset, assets: list[str]) -> None:
 
 
 def _ratios(axes: Axes, results: xr.Dataset, pools: list[str]) -> None:
-    for place, pool in enumerate(pools):
+    # Long names would push the legend of four columns beyond the edges.
+    for place, (pool, short) in enumerate(zip(pools, distinct(pools, 17), strict=True)):
         color, line = _COLORS[place % len(_COLORS)], _LINES[(place + 1) % len(_LINES)]
         ratio = np.clip(results.margin_ratio.sel(pool=pool).values, 0.5, _HIGHEST)
-        axes.plot(results.hours, ratio, color=color, linestyle=line, label=f"pool {pool}")
+        axes.plot(results.hours, ratio, color=color, linestyle=line, label=f"pool {short}")
         known = np.flatnonzero(~np.isnan(ratio))
         if len(known) and float(results.liquidated.isel(configuration=0).sel(pool=pool)) == 1.0:
             axes.plot(results.hours[known[-1]], ratio[known[-1]], color=INK, marker="x", linestyle="none")
