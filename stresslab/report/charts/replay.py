@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter
 
 from stresslab.report.charts.marks import figure_of, percent_tick
 from stresslab.report.charts.panels import common_legend
-from stresslab.report.formatting import distinct, shortened
+from stresslab.report.formatting import columns, distinct, shortened
 from stresslab.report.style import INK, MUTED, new_figure, panel, style
 
 _COLORS = ("#0060a8", "#d1480e", "#00835a", "#7a4fa3", "#8a6d00", "#a83279")
@@ -52,7 +52,9 @@ def figure_replay(results: xr.Dataset, axes: Sequence[Axes] | None = None) -> Fi
             one.set_xlabel("hours from the start")
         handles, names = panels[0].get_legend_handles_labels()
         more = panels[1].get_legend_handles_labels()
-        common_legend(panels, (handles + more[0], names + more[1]), 4, own=axes is None)
+        entries = (handles + more[0], names + more[1])
+        # Four columns of long names are wider than the page.
+        common_legend(panels, entries, 4 if max(map(columns, entries[1])) <= 16 else 3, own=axes is None)
         return figure_of(panels[0])
 
 
@@ -75,7 +77,6 @@ def _prices(axes: Axes, results: xr.Dataset, assets: list[str]) -> None:
 
 
 def _ratios(axes: Axes, results: xr.Dataset, pools: list[str]) -> None:
-    # Long names would push the legend of four columns beyond the edges.
     for place, (pool, short) in enumerate(zip(pools, distinct(pools, 17), strict=True)):
         color, line = _COLORS[place % len(_COLORS)], _LINES[(place + 1) % len(_LINES)]
         ratio = np.clip(results.margin_ratio.sel(pool=pool).values, 0.5, _HIGHEST)
