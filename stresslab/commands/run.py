@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from stresslab.commands.table_option import table_formats, table_option
+
 if TYPE_CHECKING:
     import xarray as xr
 
@@ -55,13 +57,7 @@ if TYPE_CHECKING:
 @click.option("--previous", metavar="DIR", help="Split the change since the review in DIR; a page of the full form.")
 @click.option("--limits", metavar="FILE", help="Hold the results against these limits; lights on page 1 of the report.")
 @click.option("--fail-on-breach", is_flag=True, help="End with status 3 if a limit is breached.")
-@click.option(
-    "--tables",
-    default="csv",
-    show_default=True,
-    metavar="csv|parquet|excel",
-    help="Tables besides CSV, with commas between them; they need the extra stresslab[tables].",
-)
+@table_option
 @click.option("--dry-run", is_flag=True, help="Print steps, memory, disk and time to expect, and stop.")
 def command(
     scenario: str,
@@ -96,7 +92,6 @@ def command(
     from stresslab.measures.evaluate import NoValidPathError
     from stresslab.measures.precision import PrecisionError, read_precision
     from stresslab.results.output_folder import OutputFolderError
-    from stresslab.results.table_formats import TableFormatError, read_formats
     from stresslab.scenario.limits import read_limits
     from stresslab.scenario.model_choice import read_scenarios
     from stresslab.scenario.replay import ReplayError
@@ -107,10 +102,7 @@ def command(
         raise click.UsageError("--fail-on-breach needs --limits FILE")
     if previous is not None and form != "full":
         raise click.UsageError("--previous needs --form full; stresslab compare splits the change without a review")
-    try:
-        formats = read_formats(tables)
-    except TableFormatError as error:
-        raise click.BadParameter(str(error), param_hint="--tables") from error
+    formats = table_formats(tables)
     named = None if models is None else [name.strip() for name in models.split(",")]
     questions = read_scenarios(scenario, paths=paths, seed=seed, models=named)
     question = questions[0]
