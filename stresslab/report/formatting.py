@@ -184,6 +184,8 @@ def points(estimate: Estimate) -> tuple[str, str]:
     """A difference of probabilities in percentage points with its interval, both signed."""
     if math.isnan(estimate.value):
         return NOTHING, ""
+    if estimate.value == estimate.lower == estimate.upper == 0.0:
+        return "0", "[0, 0]"
     width = max(abs(estimate.upper - estimate.lower), 1e-8)
     decimals = 1 if width >= 0.005 else min(_decimals(100.0 * width, 2), 6)
     # A bound beside zero must not be printed as zero: it is what tells a difference from none.

@@ -135,3 +135,9 @@ def test_names_of_wide_signs_are_cut_to_the_same_room():
 def test_the_sign_of_an_estimate():
     assert [Estimate(1.0, *ends).certain_sign for ends in ((0.5, 2.0), (-1.0, 2.0), (-2.0, -1.0))] == [1, 0, -1]
     assert Estimate(1.0, math.nan, math.nan).certain_sign == 0
+
+
+def test_a_difference_of_nothing_has_no_decimals():
+    assert points(Estimate(0.0, 0.0, 0.0)) == ("0", "[0, 0]")
+    # Control: where the interval is open, decimals tell how wide it is.
+    assert points(Estimate(0.0, -0.001, 0.001)) == ("0.00", "[\u22120.10, +0.10]")
