@@ -43,7 +43,8 @@ class _NotAskedForError(ValueError):
     """The scenario wants no such part, or it says nothing here. The message is the end of a sentence."""
 
 
-def _unwatched(part: str, total: int, unit: str) -> AbstractContextManager[None]:
+def unwatched(part: str, total: int, unit: str) -> AbstractContextManager[None]:
+    """Shows nothing."""
     return nullcontext()
 
 
@@ -53,7 +54,7 @@ def companions_of(
     given: Companions | None = None,
     *,
     threads: int | None = None,
-    watch: Watch = _unwatched,
+    watch: Watch = unwatched,
 ) -> Companions:
     """Compute what the full form of a review needs beside the run.
 

@@ -14,6 +14,7 @@ from stresslab.market.crash_table import Crash, shipped_crashes
 from stresslab.results import saving
 from stresslab.results.output_folder import output_folder, write_manifest
 from stresslab.results.replay_dataset import Run, assemble_replays
+from stresslab.results.table_formats import checked_formats
 from stresslab.results.tables import write_tables
 from stresslab.scenario.bar_reading import bars_between, common_span
 from stresslab.scenario.replay import Proxy, Replay, ReplayError, of_bars, of_crash, replay_scenario
@@ -82,6 +83,8 @@ def replay_to_folder(
     crashes: Sequence[str] | None = None,
     histories: Sequence[History] = (),
     proxies: Mapping[str, Proxy] | None = None,
+    *,
+    tables: Sequence[str] = ("csv",),
 ) -> xr.Dataset:
     """Replay, and leave ``replay.nc``, ``replay.pdf``, ``replay.svg``, tables and ``manifest.json`` in a folder.
 
@@ -91,6 +94,8 @@ def replay_to_folder(
         As in `replay`.
     out : path
         The folder; it is made new, or replaced where it holds a former run.
+    tables : sequence of {"csv", "parquet", "excel"}
+        Formats of the tables; CSV is always among them.
 
     Returns
     -------
@@ -103,11 +108,14 @@ def replay_to_folder(
         If the folder holds something that is not a former run, or cannot be written.
     ReplayError, InputError
         As `replay`.
+    TableFormatError
+        If there is no such format of tables, or its library is missing; nothing is replayed then.
     """
+    formats = checked_formats(tables)
     with output_folder(Path(out)) as folder:
         results = replay(scenario, crashes, histories, proxies)
         saving.save(results, folder / "replay.nc")
-        write_tables(results, folder / "tables")
+        write_tables(results, folder / "tables", formats)
 
         from stresslab.report import typeset_replays
         from stresslab.report.charts.replay import figure_replay

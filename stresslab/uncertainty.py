@@ -13,6 +13,7 @@ import pandas as pd
 
 from stresslab.results import saving
 from stresslab.results.output_folder import output_folder, write_manifest
+from stresslab.results.tables import harmless
 from stresslab.running import run
 from stresslab.scenario.parameter_draws import drawn_markets
 from stresslab.scenario.scenario import Scenario
@@ -135,7 +136,9 @@ def uncertainty_to_folder(
     with output_folder(Path(out)) as folder:
         results = parameter_uncertainty(scenario, draws, threads=threads, progress=progress)
         saving.save(results, folder / "uncertainty.nc")
-        uncertainty_table(results).to_csv(folder / "uncertainty.csv", index=False, lineterminator="\n")
+        table = uncertainty_table(results)
+        table = table.assign(**{name: table[name].map(harmless) for name in ("configuration", "pool")})
+        table.to_csv(folder / "uncertainty.csv", index=False, lineterminator="\n")
 
         from stresslab.report.charts.uncertainty import figure_uncertainty
         from stresslab.report.style import svg
@@ -155,24 +158,31 @@ def uncertainty_to_folder(
 
 
 def uncertainty_table(results: xr.Dataset) -> pd.DataFrame:
-    """One row for each number of an account and configuration: stated, its sampling interval, and the envelope.
+    """One row for each number of an account or pool and configuration: stated, its sampling interval, the envelope.
 
     Parameters
     ----------
     results : xarray.Dataset
         From `parameter_uncertainty`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``pool`` is empty where a number is of the account; a pool that a configuration lacks has no row.
     """
-    rows = []
+    rows: list[dict[str, str | float]] = []
     for name in _FIGURES:
-        if results[name].ndim != 2:  # pools have their own names beside, in the dataset
-            continue
+        pools = [str(pool) for pool in results.pool.values] if "pool" in results[name].dims else [""]
         for configuration in results.configuration.values:
-            here = results.sel(configuration=configuration)
-            suffixes = ("stated", "stated_lower", "stated_upper", "low", "high")
-            figures = {suffix: float(here[f"{name}_{suffix}"]) for suffix in suffixes}
-            least, greatest = float(here[name].min()), float(here[name].max())
-            rows.append({"variable": name, "configuration": str(configuration), **figures})
-            rows[-1] |= {"least": least, "greatest": greatest}
+            for pool in pools:
+                where = {"configuration": configuration} | ({"pool": pool} if pool else {})
+                draws = results[name].sel(where)
+                if bool(draws.isnull().all()):
+                    continue
+                suffixes = ("stated", "stated_lower", "stated_upper", "low", "high")
+                figures = {suffix: float(results[f"{name}_{suffix}"].sel(where)) for suffix in suffixes}
+                row: dict[str, str | float] = {"variable": name, "configuration": str(configuration), "pool": pool}
+                rows.append(row | figures | {"least": float(draws.min()), "greatest": float(draws.max())})
     return pd.DataFrame(rows)
 
 

@@ -12,7 +12,7 @@ import pytest
 import xarray as xr
 
 from stresslab import cli
-from stresslab.report import compile_pages, rare_pages
+from stresslab.report import change_pages, compile_pages, rare_pages
 from stresslab.report.allocation_pages import finding
 from stresslab.report.blocks import LeftOut, Page
 from stresslab.report.pages import pages
@@ -144,3 +144,59 @@ def test_a_rare_probability_is_told_with_its_interval_and_its_doubts():
     assert "3.00e-6" in read(pdf)
     # Control: without the part there is no page.
     assert isinstance(rare_pages.rare_page(Review(cases.desk()), []), LeftOut)
+
+
+def compared(parts, *, changed="market", old=0.10):
+    """A comparison in memory whose three headline numbers all change by these parts."""
+    groups = ("market", "positions", "collateral", "rules", "model", "sampling noise")
+    part = np.array([parts.get(group, 0.0) for group in groups])
+    numbers = ["account_liquidation_probability", "expected_loss", "expected_shortfall_0.975"]
+    dims = ("number", "configuration")
+    return xr.Dataset(
+        {
+            "old": (dims, np.full((3, 1), old)),
+            "new": (dims, np.full((3, 1), old + part.sum())),
+            "change": (dims, np.full((3, 1), part.sum())),
+            "part": ((*dims, "group"), np.tile(part, (3, 1, 1))),
+            "units": ("number", np.array(["1", "USDT", "USDT"], dtype=object)),
+        },
+        coords={"number": numbers, "configuration": ["as_booked"], "group": list(groups)},
+        attrs={"changed": changed, "currency": "USDT", "paths": 400, "old_title": "Before", "old_scenario_hash": "x"},
+    )
+
+
+def test_the_finding_on_what_changed_follows_the_parts():
+    # By hand: 10 % + 4 - 1 points; 10 % + 0.1 + 0.3 points; nothing exchanged; parts that cancel.
+    told = change_pages.finding(compared({"market": 0.04, "collateral": -0.01}, changed="market, collateral"))
+    assert "rose from 10.0 % to 13.0 %; market did most, +4.000 points" in told
+    assert told.endswith("collateral most against it, \u22121.000 points")
+    noisy = change_pages.finding(compared({"market": 0.001, "sampling noise": 0.003}))
+    assert noisy.endswith("to 10.4 %; the largest part of it, +0.300 points, is sampling noise")
+    assert "is unchanged at 10.0 %" in change_pages.finding(compared({}, changed=""))
+    assert "by sampling alone" in change_pages.finding(compared({"sampling noise": 0.02}, changed=""))
+    assert change_pages.finding(compared({})) == "Market changed, and P(any pool liquidated) as booked stays at 10.0 %"
+    assert "is 10.0 % again; market did most" in change_pages.finding(compared({"market": 0.02, "rules": -0.02}))
+
+
+def test_a_former_review_adds_the_page_on_what_changed(folder, tmp_path, capsys):
+    file = write(tmp_path, scenario=edited(TINY, ("volatility = 0.62", "volatility = 0.9")) + SMALL)
+    words = ["run", str(file), "--out", str(tmp_path / "run"), "--previous", str(folder)]
+    assert cli.main(words) == 2
+    assert "--previous needs --form full" in capsys.readouterr().err
+    assert cli.main([*words, "--form", "full"]) == 0
+    part = xr.load_dataset(tmp_path / "run" / "comparison.nc")
+    assert part.attrs["changed"] == "market"
+    # Oracle: both runs' own results; the parts add up to their difference.
+    name = "account_liquidation_probability"
+    ends = [float(load(each)[name].sel(configuration="as_booked")) for each in (folder, tmp_path / "run")]
+    at = part.sel(number=name, configuration="as_booked")
+    assert [float(at.old), float(at.new)] == ends
+    assert float(at.part.sum()) == pytest.approx(ends[1] - ends[0], abs=1e-12)
+    text = read((tmp_path / "run" / "report.pdf").read_bytes())
+    assert "Parts of the change, as booked" in text
+    # Control: without a former review the contents say why there is no such page.
+    alone = read((folder / "report.pdf").read_bytes())
+    assert "Parts of the change, as booked" not in alone
+    assert "no former review was named" in alone
+    assert cli.main([*words[:-1], str(tmp_path), "--form", "full"]) == 2
+    assert "--previous" in capsys.readouterr().err

@@ -7,6 +7,7 @@ from dataclasses import replace
 from statistics import NormalDist
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
@@ -174,4 +175,11 @@ def test_the_folder(tmp_path, capsys):
     ]
     results = xr.load_dataset(out / "uncertainty.nc", engine="h5netcdf")
     assert results.sizes["parameter_draw"] == 4
+    table = pd.read_csv(out / "uncertainty.csv", keep_default_na=False)
+    pools = table[table.variable == "liquidation_probability"].set_index(["configuration", "pool"])
+    # Oracle: the dataset itself; a row for each pool that a configuration has, none for the others.
+    held = results.liquidation_probability_stated.stack(each=("configuration", "pool")).dropna("each")
+    assert set(pools.index) == set(held.each.values.tolist())
+    np.testing.assert_allclose([pools.stated[each] for each in held.each.values.tolist()], held.values, rtol=1e-12)
+    assert set(table[table.variable == "expected_loss"].pool) == {""}
     assert (results.account_liquidation_probability_low <= results.account_liquidation_probability_high).all()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import stresslab
@@ -13,10 +13,11 @@ from stresslab.report.charts.allocation import figure_comparison, figure_curves,
 from stresslab.report.style import svg
 from stresslab.results.output_folder import output_folder, write_manifest
 from stresslab.results.saving import save
+from stresslab.results.table_formats import checked_formats
 from stresslab.results.tables import write_tables
 
 
-def write_study(ask: Callable[[], Study], out: str | Path) -> str:
+def write_study(ask: Callable[[], Study], out: str | Path, *, tables: Sequence[str] = ("csv",)) -> str:
     """Leave ``allocation.nc``, ``summary.txt``, tables, figures and the manifest in a folder.
 
     Parameters
@@ -25,6 +26,8 @@ def write_study(ask: Callable[[], Study], out: str | Path) -> str:
         Makes the study; it is called when the folder is known to be free.
     out : str or pathlib.Path
         The folder. It is made new, or replaced where it holds a former run.
+    tables : sequence of {"csv", "parquet", "excel"}
+        Formats of the tables; CSV is always among them.
 
     Returns
     -------
@@ -35,12 +38,15 @@ def write_study(ask: Callable[[], Study], out: str | Path) -> str:
     ------
     OutputFolderError
         Where the folder cannot be written.
+    TableFormatError
+        If there is no such format of tables, or its library is missing; nothing is asked then.
     """
+    formats = checked_formats(tables)
     with output_folder(Path(out)) as folder:
         study = ask()
         results = allocation_dataset(study)
         save(results, folder / "allocation.nc")
-        write_tables(results, folder / "tables")
+        write_tables(results, folder / "tables", formats)
         summary = allocation_summary(study, results)
         (folder / "summary.txt").write_text(summary + "\n", encoding="utf-8")
         (folder / "figures").mkdir()

@@ -27,6 +27,7 @@ from stresslab.report import write_pdf
 from stresslab.report.style import svg
 from stresslab.results.output_folder import output_folder, write_manifest
 from stresslab.results.saving import save
+from stresslab.results.table_formats import checked_formats
 from stresslab.results.tables import write_tables
 
 
@@ -40,6 +41,7 @@ def backtest_files(
     since: dt.date | None = None,
     until: dt.date | None = None,
     paths: int = PATHS,
+    tables: Sequence[str] = ("csv",),
     progress: Callable[[int], AbstractContextManager[Callable[[int], None] | None]] | None = None,
 ) -> xr.Dataset:
     """Score ways to forecast the required collateral against what prices did.
@@ -58,6 +60,8 @@ def backtest_files(
         First origin, and last day of origins; see `plan_origins`.
     paths : int
         Samples of each forecast.
+    tables : sequence of {"csv", "parquet", "excel"}
+        Formats of the tables; CSV is always among them.
     progress : callable, optional
         Takes the number of origins; makes a context that gives what takes the number done, or None.
 
@@ -72,7 +76,10 @@ def backtest_files(
         Every fault of every history at once, an unknown model, or durations that do not fit.
     OutputFolderError
         Where the folder cannot be written.
+    TableFormatError
+        If there is no such format of tables, or its library is missing; nothing is read then.
     """
+    formats = checked_formats(tables)
     chosen = _chosen(models)
     histories = _read(specifications)
     bars = align(histories)
@@ -85,7 +92,7 @@ def backtest_files(
         results = backtest_dataset(bars, plan, chosen, walk, score(walk, plan), histories)
         save(results, folder / "backtest.nc")
         # One forecast a row belongs in the dataset; the tables are for reading.
-        write_tables(results.drop_dims("origin"), folder / "tables")
+        write_tables(results.drop_dims("origin"), folder / "tables", formats)
         (folder / "summary.txt").write_text(backtest_summary(results) + "\n", encoding="utf-8")
         figures = folder / "figures"
         figures.mkdir()

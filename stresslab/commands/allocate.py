@@ -6,6 +6,8 @@ from functools import partial
 
 import click
 
+from stresslab.commands.table_option import table_formats, table_option
+
 _OBJECTIVES = ("expected-loss", "any-liquidation", "k-liquidations", "expected-shortfall", "target-probability")
 
 
@@ -29,6 +31,7 @@ _OBJECTIVES = ("expected-loss", "any-liquidation", "k-liquidations", "expected-s
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="N", help="Seed instead of the scenario's.")
 @click.option("--fresh-seed", type=click.IntRange(0, 2**63 - 1), metavar="N", help="Seed of the check; default: next.")
 @click.option("--threads", type=click.IntRange(1, 1024), metavar="N", help="Blocks in flight; by default one a core.")
+@table_option
 def command(
     scenario: str,
     budget: float,
@@ -47,6 +50,7 @@ def command(
     seed: int | None,
     fresh_seed: int | None,
     threads: int | None,
+    tables: str,
 ) -> None:
     """Split a budget of collateral over the positions of a book, each isolated.
 
@@ -60,6 +64,7 @@ def command(
     from stresslab.results.output_folder import OutputFolderError
     from stresslab.scenario.reading import read_scenario
 
+    formats = table_formats(tables)
     settled = _amounts(fixed)
     try:
         days = None if horizon is None else minutes_of(horizon) / 1440.0
@@ -89,7 +94,7 @@ def command(
                 frontier=frontier,
                 threads=threads,
             )
-            summary = write_study(ask, out)
+            summary = write_study(ask, out, tables=formats)
         except AllocationError as error:
             raise click.UsageError(str(error)) from error
         except OutputFolderError as error:

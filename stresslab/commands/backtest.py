@@ -7,6 +7,8 @@ from functools import partial
 
 import click
 
+from stresslab.commands.table_option import table_formats, table_option
+
 _DAY = click.DateTime(["%Y-%m-%d"])
 
 
@@ -21,6 +23,7 @@ _DAY = click.DateTime(["%Y-%m-%d"])
 @click.option(
     "--paths", type=click.IntRange(100, 10**6), default=4000, show_default=True, metavar="N", help="Samples a forecast."
 )
+@table_option
 def command(
     histories: tuple[str, ...],
     horizon: str,
@@ -30,6 +33,7 @@ def command(
     since: dt.datetime | None,
     until: dt.datetime | None,
     paths: int,
+    tables: str,
 ) -> None:
     """Score forecasts of the required collateral against history, one file of bars an asset.
 
@@ -43,6 +47,7 @@ def command(
     from stresslab.commands.progress import progress_of_paths
     from stresslab.results.output_folder import OutputFolderError
 
+    formats = table_formats(tables)
     first, last = (None if day is None else day.date() for day in (since, until))
     try:
         with interruptible():
@@ -55,6 +60,7 @@ def command(
                 since=first,
                 until=last,
                 paths=paths,
+                tables=formats,
                 progress=partial(progress_of_paths, unit="origins", task="forecasting"),
             )
     except OutputFolderError as error:

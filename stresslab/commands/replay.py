@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from stresslab.commands.table_option import table_formats, table_option
+
 if TYPE_CHECKING:
     import xarray as xr
 
@@ -34,8 +36,9 @@ if TYPE_CHECKING:
     metavar="ASSET=REFERENCE:BETA",
     help="What an asset without a path of its own follows, instead of what the scenario's market says.",
 )
+@table_option
 def command(
-    scenario: str, out: str, crashes: tuple[str, ...], histories: tuple[str, ...], proxies: tuple[str, ...]
+    scenario: str, out: str, crashes: tuple[str, ...], histories: tuple[str, ...], proxies: tuple[str, ...], tables: str
 ) -> None:
     """Take today's book through named crashes, or through bars of your own, one path each.
 
@@ -47,6 +50,7 @@ def command(
     from stresslab.scenario.model_choice import read_scenarios
     from stresslab.scenario.replay import ReplayError
 
+    formats = table_formats(tables)
     stated = dict(_proxy(text) for text in proxies)
     # A replay draws nothing: any of the models will do.
     question = read_scenarios(scenario)[0]
@@ -59,7 +63,7 @@ def command(
     print_notices([notice for history in bars for notice in history.findings])
     names = list(shipped_crashes()) if "all" in crashes else list(crashes) or None
     try:
-        results = replay_to_folder(question, out, names, bars, stated)
+        results = replay_to_folder(question, out, names, bars, stated, tables=formats)
     except OutputFolderError as error:
         raise click.BadParameter(str(error), param_hint="--out") from error
     except ReplayError as error:

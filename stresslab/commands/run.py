@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import tempfile
-from contextlib import ExitStack
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from stresslab.commands.table_option import table_formats, table_option
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from stresslab.measures.precision import Precision
     from stresslab.results.companions import Companions
+    from stresslab.reviewing.verifying import Stored
     from stresslab.scenario.scenario import Scenario
 
 
@@ -50,15 +54,10 @@ if TYPE_CHECKING:
 )
 @click.option("--models", metavar="A,B", help="Market models instead of the scenario's; several: a folder for each.")
 @click.option("--replays", is_flag=True, help="Also take the book through the named crashes; a page of the report.")
+@click.option("--previous", metavar="DIR", help="Split the change since the review in DIR; a page of the full form.")
 @click.option("--limits", metavar="FILE", help="Hold the results against these limits; lights on page 1 of the report.")
 @click.option("--fail-on-breach", is_flag=True, help="End with status 3 if a limit is breached.")
-@click.option(
-    "--tables",
-    default="csv",
-    show_default=True,
-    metavar="csv|parquet|excel",
-    help="Tables besides CSV, with commas between them; they need the extra stresslab[tables].",
-)
+@table_option
 @click.option("--dry-run", is_flag=True, help="Print steps, memory, disk and time to expect, and stop.")
 def command(
     scenario: str,
@@ -73,6 +72,7 @@ def command(
     until: str | None,
     models: str | None,
     replays: bool,
+    previous: str | None,
     limits: str | None,
     fail_on_breach: bool,
     tables: str,
@@ -80,8 +80,8 @@ def command(
 ) -> int:
     """Simulate a scenario and write results.nc, report.pdf, tables and manifest.json to a folder.
 
-    The full form adds sensitivities.nc, models.nc, allocation.nc, replay.nc and rare.nc, as far as they have an answer,
-    and left_out.json with the reasons where they have none.
+    The full form adds sensitivities.nc, models.nc, allocation.nc, replay.nc and rare.nc, with --previous comparison.nc,
+    as far as they have an answer, and left_out.json with the reasons where they have none.
 
     Under several models they stand in one folder a model, beside models.nc, models.csv, models.svg, and
     a report.pdf of the first with a page on all. Where the scenario names several books, each has a folder in
@@ -93,7 +93,6 @@ def command(
     from stresslab.measures.evaluate import NoValidPathError
     from stresslab.measures.precision import PrecisionError, read_precision
     from stresslab.results.output_folder import OutputFolderError
-    from stresslab.results.table_formats import TableFormatError, read_formats
     from stresslab.scenario.institution_reading import names_several_books
     from stresslab.scenario.limits import read_limits
     from stresslab.scenario.model_choice import read_scenarios
@@ -103,14 +102,18 @@ def command(
 
     if fail_on_breach and limits is None:
         raise click.UsageError("--fail-on-breach needs --limits FILE")
-    try:
-        formats = read_formats(tables)
-    except TableFormatError as error:
-        raise click.BadParameter(str(error), param_hint="--tables") from error
+    if previous is not None and form != "full":
+        raise click.UsageError("--previous needs --form full; stresslab compare splits the change without a review")
+    formats = table_formats(tables)
     if names_several_books(scenario):
         from stresslab.commands.accounts import run_accounts
 
-        for option, given in (("--models", models), ("--until", until), ("--replays", replays)):
+        for option, given in (
+            ("--models", models),
+            ("--until", until),
+            ("--replays", replays),
+            ("--previous", previous),
+        ):
             if given:
                 raise click.UsageError(f"{option} takes a scenario with one book, and this one names several")
         if form == "full":
@@ -165,19 +168,24 @@ def command(
                     from stresslab.results.companions import Companions
                 if form == "full":
                     from stresslab.full_review import companions_of
+                # Read ahead: the folder may be the one that this run replaces.
+                former = None if previous is None else _former(previous, Path(scenario).parent)
             beside = Companions(replays=replay(question)) if replays else None
             with ExitStack() as bars:
                 progress = bars.enter_context(progress_of_paths(question.paths * len(questions)))
 
                 def analyses(scenario: Scenario, results: xr.Dataset, given: Companions) -> Companions:
                     bars.close()  # one bar at a time
-                    return companions_of(
-                        scenario,
-                        results,
-                        given,
-                        threads=threads,
-                        watch=lambda part, total, unit: progress_of_paths(total, unit=unit, task=part),
-                    )
+
+                    def watch(part: str, total: int, unit: str) -> AbstractContextManager[Callable[[int], None] | None]:
+                        return progress_of_paths(total, unit=unit, task=part)
+
+                    found = companions_of(scenario, results, given, threads=threads, watch=watch)
+                    if former is None:
+                        return found
+                    from stresslab.reviewing.comparing import with_comparison
+
+                    return with_comparison(found, former, scenario, results, threads=threads, watch=watch)
 
                 options: dict[str, Any] = {
                     "form": form,
@@ -236,6 +244,17 @@ def command(
     told = [f"{states.count(state)} {word}" for state, word in ((BREACH, "breached"), (WARNING, "at a warning"))]
     click.echo(f"limits: of {len(states)}, {', '.join(told)}")
     return 3 if fail_on_breach and is_breached(results) else 0
+
+
+def _former(folder: str, inputs: Path) -> Stored:
+    from stresslab.reviewing.comparing import single
+    from stresslab.reviewing.exchange import CompareError
+    from stresslab.reviewing.verifying import DamagedError
+
+    try:
+        return single(folder, inputs=inputs)
+    except (CompareError, DamagedError) as error:
+        raise click.BadParameter(str(error), param_hint="--previous") from error
 
 
 def print_estimate(question: Scenario, threads: int | None, keep_outcomes: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from unicodedata import east_asian_width
 
 THIN = "\u202f"
 MINUS = "\u2212"
@@ -183,6 +184,8 @@ def points(estimate: Estimate) -> tuple[str, str]:
     """A difference of probabilities in percentage points with its interval, both signed."""
     if math.isnan(estimate.value):
         return NOTHING, ""
+    if estimate.value == estimate.lower == estimate.upper == 0.0:
+        return "0", "[0, 0]"
     width = max(abs(estimate.upper - estimate.lower), 1e-8)
     decimals = 1 if width >= 0.005 else min(_decimals(100.0 * width, 2), 6)
     # A bound beside zero must not be printed as zero: it is what tells a difference from none.
@@ -262,19 +265,31 @@ def distinct(names: Sequence[str], longest: int = 24) -> list[str]:
             start += 1
         for place in places:
             rest = names[place][start:]
-            short[place] = f"\u2026{rest if len(rest) < longest else rest[: longest - 2] + chr(0x2026)}"
+            short[place] = f"\u2026{rest if columns(rest) < longest else _head(rest, longest - 2) + chr(0x2026)}"
     return short
 
 
 def shortened(name: str, longest: int = 24) -> str:
-    r"""A name as a chart has room for it: the middle of a long one gives way to an ellipsis.
+    r"""A name as a chart has room for it, in `columns`: the middle of a long one gives way to an ellipsis.
 
     Examples
     --------
     >>> shortened("a-very-long-name-of-a-position", 12)
     'a-very…ition'
     """
-    if len(name) <= longest:
+    if columns(name) <= longest:
         return name
     head = longest // 2
-    return f"{name[:head]}\u2026{name[-(longest - head - 1) :]}"
+    return f"{_head(name, head)}\u2026{_head(name[::-1], longest - head - 1)[::-1]}"
+
+
+def columns(name: str) -> int:
+    """Width of a name in signs of the Latin alphabet: one of Chinese, Japanese or Korean takes the room of two."""
+    return sum(2 if east_asian_width(sign) in "WF" else 1 for sign in name)
+
+
+def _head(name: str, most: int) -> str:
+    end = len(name)
+    while columns(name[:end]) > most:
+        end -= 1
+    return name[:end]

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from stresslab.report import findings, loss_tables, tables
 from stresslab.report.allocation_pages import allocation_page
 from stresslab.report.blocks import Block, LeftOut, Page, Table, figure, table, text, whole_table
+from stresslab.report.change_pages import change_page
 from stresslab.report.charts.collateral import figure_collateral, required_pools
 from stresslab.report.charts.liquidation_prices import figure_liquidation_prices
 from stresslab.report.charts.liquidation_probability import figure_liquidation_probability
@@ -338,6 +339,8 @@ FORMS: dict[str, tuple[Callable[[Review, list[Table]], Page | LeftOut | None], .
     ),
     "full": (
         summary_page,
+        change_page,
+        limits_page,
         book_page,
         liquidation_prices_page,
         liquidation_probability_page,

@@ -22,6 +22,7 @@ FILES: Mapping[str, str] = MappingProxyType(
         "sensitivities": "sensitivities.nc",
         "allocation": "allocation.nc",
         "rare": "rare.nc",
+        "comparison": "comparison.nc",
         "history": HISTORY,
     }
 )
@@ -46,6 +47,8 @@ class Companions:
         From `stresslab.allocation.dataset.allocation_dataset`.
     rare : xarray.Dataset or None
         From `stresslab.rare.dataset.review_rare_events`.
+    comparison : xarray.Dataset or None
+        From `stresslab.reviewing.comparing.compare`, the review itself as the new one.
     history : xarray.Dataset or None
         Limits of the account's former reviews, from `stresslab.results.limit_history`.
     reasons : mapping of str to str
@@ -57,6 +60,7 @@ class Companions:
     sensitivities: xr.Dataset | None = None
     allocation: xr.Dataset | None = None
     rare: xr.Dataset | None = None
+    comparison: xr.Dataset | None = None
     history: xr.Dataset | None = None
     reasons: Mapping[str, str] = field(default_factory=dict)
 

@@ -79,6 +79,7 @@ _HOLDS = {
     "sensitivities": ("factor", "sensitivities"),
     "allocation": ("target", "allocation"),
     "rare": ("event", "rare events"),
+    "comparison": ("group", "comparison with a former review"),
 }
 
 
@@ -89,7 +90,7 @@ def load_part(path: str | Path, part: str) -> xr.Dataset:
     ----------
     path : path
         The file.
-    part : {"models", "replays", "sensitivities", "allocation", "rare", "history"}
+    part : {"models", "replays", "sensitivities", "allocation", "rare", "comparison", "history"}
         What it must hold.
 
     Returns

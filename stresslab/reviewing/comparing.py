@@ -15,7 +15,10 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from stresslab.full_review import Watch, unwatched
+from stresslab.measures.evaluate import NoValidPathError
 from stresslab.results import netcdf
+from stresslab.results.companions import Companions
 from stresslab.results.models import HEADLINES
 from stresslab.results.output_folder import output_folder, write_manifest
 from stresslab.results.saving import INSTITUTION
@@ -181,9 +184,50 @@ def compare_to_folder(
     return compared
 
 
-def single(folder: str | Path) -> Stored:
-    """The one result of a folder; raises `CompareError` where it holds several."""
-    found = stored_results(folder)
+def with_comparison(
+    companions: Companions,
+    former: Stored,
+    scenario: Scenario,
+    results: xr.Dataset,
+    *,
+    threads: int | None = None,
+    watch: Watch = unwatched,
+) -> Companions:
+    """Add what changed since a former review to what stands beside a run.
+
+    Parameters
+    ----------
+    companions : Companions
+        What there is already.
+    former : Stored
+        The former review, from `single`.
+    scenario, results : Scenario, xarray.Dataset
+        The new review; ``comparison`` of its ``analysis`` says on how many paths the change is split.
+    threads : int, optional
+        As `stresslab.run` takes it.
+    watch : callable, optional
+        Shows the progress, as in `stresslab.full_review.companions_of`.
+
+    Returns
+    -------
+    Companions
+        With the part ``comparison``, or the reason why there is none.
+    """
+    paths = scenario.analysis.paths("comparison", scenario.paths)
+    if paths == 0:
+        return replace(companions, reasons={**companions.reasons, "comparison": "the scenario asks for none"})
+    latter = Stored("results.nc", results, scenario)
+    try:
+        with watch("what changed", paths * run_count(former, latter), "paths") as progress:
+            compared = compare(former, latter, paths=paths, threads=threads, progress=progress)
+    except (CompareError, NoValidPathError) as error:
+        return replace(companions, reasons={**companions.reasons, "comparison": str(error).rstrip(".")})
+    return replace(companions, comparison=compared)
+
+
+def single(folder: str | Path, *, inputs: str | Path | None = None) -> Stored:
+    """The one result of a folder, its bars sought in ``inputs``; raises `CompareError` where it holds several."""
+    found = stored_results(folder, inputs=inputs)
     if (Path(folder) / INSTITUTION).is_file():
         raise CompareError(f"{folder} holds several accounts as one; two reviews of one book can be compared")
     if len(found) > 1:
@@ -272,6 +316,7 @@ def _dataset(
             "new_title": new.scenario.name,
             "old_scenario_hash": str(old.results.attrs["scenario_hash"]),
             "new_scenario_hash": str(new.results.attrs["scenario_hash"]),
+            "scenario_hash": str(new.results.attrs["scenario_hash"]),
             "changed": ", ".join(players),
             "paths": paths,
             "seed": new.scenario.seed,

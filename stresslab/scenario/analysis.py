@@ -15,7 +15,7 @@ from stresslab.documents.places import KeyPath
 from stresslab.documents.reading import check_table, is_table
 
 DEFAULT_PATHS: Mapping[str, int] = MappingProxyType(
-    {"tornado": 10_000, "models": 20_000, "allocation": 5_000, "rare": 100_000}
+    {"tornado": 10_000, "models": 20_000, "allocation": 5_000, "rare": 100_000, "comparison": 20_000}
 )
 """Paths of each analysis where the scenario does not say; never more than those of the run."""
 
@@ -38,6 +38,10 @@ class AnalysisTable(BaseModel):
     ] = None
     rare: Annotated[
         _Count | None, Field(description="Paths for each pool that the run hardly sees liquidated.", examples=[100_000])
+    ] = None
+    comparison: Annotated[
+        _Count | None,
+        Field(description="Paths of each run that splits the change since a former review.", examples=[20_000]),
     ] = None
     replays: Annotated[
         StrictBool, Field(description="Whether the book goes through the named crashes.", examples=[True])

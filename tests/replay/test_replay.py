@@ -185,7 +185,14 @@ def test_bars_of_ones_own_take_the_place_of_the_reconstruction(scenario, tmp_pat
 def test_the_command_writes_a_folder(tmp_path, capsys):
     path = write(tmp_path)
     out = tmp_path / "out"
-    assert main(["replay", str(path), "--crash", "2024-08-05", "--out", str(out)]) == 0
+    assert main(["replay", str(path), "--crash", "2024-08-05", "--out", str(out), "--tables", "parquet"]) == 0
+    # Every CSV has its Parquet twin, by name; the control beside it: no workbook, which was not asked for.
+    tables = {file.name for file in (out / "tables").iterdir()}
+    assert {file.removesuffix(".csv") for file in tables if file.endswith(".csv")} == {
+        file.removesuffix(".parquet") for file in tables if file.endswith(".parquet")
+    }
+    assert "tables.xlsx" not in tables
+    assert main(["replay", str(path), "--out", str(out), "--tables", "ods"]) == 2
     told = capsys.readouterr().out
     assert "5 August 2024 (reconstructed, from 2024-08-05T00:00:00Z)" in told
     # 5 h times log(0.9594) / log(49,000 / 58,350) is 1.19 h; the step of five minutes ends at 1.25 h.

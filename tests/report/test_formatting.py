@@ -8,6 +8,7 @@ import pytest
 
 from stresslab.report.formatting import (
     Estimate,
+    columns,
     days,
     distinct,
     money,
@@ -121,6 +122,22 @@ def test_short_names_stay_different():
     assert distinct(["same", "same"]) == ["same", "same"]
 
 
+def test_names_of_wide_signs_are_cut_to_the_same_room():
+    # By hand: each of these signs takes two columns, so 12 hold three before the ellipsis and two after it.
+    assert shortened("\u6bd4\u7279\u5e01\u591a\u5934\u4ed3\u4f4d", 12) == "\u6bd4\u7279\u5e01\u2026\u4ed3\u4f4d"
+    # Control: as many letters stay whole.
+    assert shortened("bitcoin", 12) == "bitcoin"
+    short = distinct(["\u6bd4\u7279\u5e01\u591a\u5934\u4ed3\u4f4d-" + end * 9 for end in "ab"], 10)
+    assert short[0] != short[1]
+    assert max(map(columns, short)) <= 10
+
+
 def test_the_sign_of_an_estimate():
     assert [Estimate(1.0, *ends).certain_sign for ends in ((0.5, 2.0), (-1.0, 2.0), (-2.0, -1.0))] == [1, 0, -1]
     assert Estimate(1.0, math.nan, math.nan).certain_sign == 0
+
+
+def test_a_difference_of_nothing_has_no_decimals():
+    assert points(Estimate(0.0, 0.0, 0.0)) == ("0", "[0, 0]")
+    # Control: where the interval is open, decimals tell how wide it is.
+    assert points(Estimate(0.0, -0.001, 0.001)) == ("0.00", "[\u22120.10, +0.10]")

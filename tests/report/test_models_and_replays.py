@@ -182,6 +182,16 @@ def test_models_read_by_name_are_runs_of_their_own():
         assert models.estimates("expected_loss", "as_booked")[name].value == figure
 
 
+def test_long_names_do_not_push_the_legend_of_replays_over_the_edge():
+    long = replays().assign_coords(pool=[f"{end} of the pools whose names are longer than a legend" for end in "abc"])
+    drawn = figure_replay(long)
+    drawn.draw_without_rendering()
+    # Oracle: the figure's own edges. Whole, the three names alone would be wider than they are apart.
+    legend = drawn.legends[0].get_window_extent()
+    assert 0.0 <= legend.x0 < legend.x1 <= drawn.bbox.x1
+    assert len({text.get_text() for text in drawn.legends[0].get_texts()}) == 5
+
+
 @pytest.mark.parametrize("draw", [figure_models, figure_replay], ids=["models", "replay"])
 def test_figures_on_given_axes_hold_what_their_own_hold(draw):
     given = joined((0.1, 0.09, 0.11), (0.3, 0.29, 0.31)) if draw is figure_models else replays()

@@ -12,6 +12,7 @@ from matplotlib.ticker import FuncFormatter
 
 from stresslab.report.charts.marks import figure_of, percent_tick
 from stresslab.report.charts.panels import common_legend
+from stresslab.report.formatting import columns, distinct, shortened
 from stresslab.report.style import INK, MUTED, new_figure, panel, style
 
 _COLORS = ("#0060a8", "#d1480e", "#00835a", "#7a4fa3", "#8a6d00", "#a83279")
@@ -51,7 +52,9 @@ def figure_replay(results: xr.Dataset, axes: Sequence[Axes] | None = None) -> Fi
             one.set_xlabel("hours from the start")
         handles, names = panels[0].get_legend_handles_labels()
         more = panels[1].get_legend_handles_labels()
-        common_legend(panels, (handles + more[0], names + more[1]), 4, own=axes is None)
+        entries = (handles + more[0], names + more[1])
+        # Four columns of long names are wider than the page.
+        common_legend(panels, entries, 4 if max(map(columns, entries[1])) <= 16 else 3, own=axes is None)
         return figure_of(panels[0])
 
 
@@ -65,7 +68,7 @@ def _prices(axes: Axes, results: xr.Dataset, assets: list[str]) -> None:
     for place, asset in enumerate(assets):
         color, line = _COLORS[place % len(_COLORS)], _LINES[place % len(_LINES)]
         change = results.price_ratio.sel(asset=asset) - 1.0
-        axes.plot(results.hours, change, color=color, linestyle=line, label=f"price of {asset}")
+        axes.plot(results.hours, change, color=color, linestyle=line, label=f"price of {shortened(asset, 10)}")
     kind = "reconstructed" if int(results.reconstructed) else "history"
     axes.set_title(f"{results.title.item()}, {kind}")
     axes.yaxis.set_major_formatter(FuncFormatter(percent_tick))
@@ -74,10 +77,10 @@ def _prices(axes: Axes, results: xr.Dataset, assets: list[str]) -> None:
 
 
 def _ratios(axes: Axes, results: xr.Dataset, pools: list[str]) -> None:
-    for place, pool in enumerate(pools):
+    for place, (pool, short) in enumerate(zip(pools, distinct(pools, 17), strict=True)):
         color, line = _COLORS[place % len(_COLORS)], _LINES[(place + 1) % len(_LINES)]
         ratio = np.clip(results.margin_ratio.sel(pool=pool).values, 0.5, _HIGHEST)
-        axes.plot(results.hours, ratio, color=color, linestyle=line, label=f"pool {pool}")
+        axes.plot(results.hours, ratio, color=color, linestyle=line, label=f"pool {short}")
         known = np.flatnonzero(~np.isnan(ratio))
         if len(known) and float(results.liquidated.isel(configuration=0).sel(pool=pool)) == 1.0:
             axes.plot(results.hours[known[-1]], ratio[known[-1]], color=INK, marker="x", linestyle="none")
