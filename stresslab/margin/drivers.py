@@ -71,14 +71,14 @@ def drivers_on_one_price(layout: Layout, parameters: PoolParameters, reached: Ar
         return jnp.zeros((0, reached.shape[1]), jnp.int16)
     log_price = _first_reached(layout, parameters, reached, survived)
     positions = Legs(layout, parameters, every_position=True)
-    pools = layout.stake_pools[: len(layout.single_stakes)]
+    members = parameters.membership[np.array(layout.stake_pools[: len(layout.single_stakes)], np.int32)]
 
     def driver(stake: tuple[Array, Array]) -> Array:
         member, reached = stake
         lost = surplus_lost(positions, jnp.exp(reached)[None, :])
         return jnp.where(member[:, None] > 0.0, lost, -jnp.inf).argmax(axis=0).astype(jnp.int16)
 
-    return jnp.asarray(lax.map(driver, (rows_of(parameters.membership, pools), log_price)))
+    return jnp.asarray(lax.map(driver, (members, log_price)))
 
 
 def _first_reached(layout: Layout, parameters: PoolParameters, reached: Array, survived: Array) -> Array:
