@@ -175,7 +175,9 @@ def ended_by(review: Review) -> list[Table]:
                 [
                     pool_title(configuration, pool) if place == 0 else "",
                     member,
-                    (percent(share.value), f"[{percent(share.lower)}, {percent(share.upper)}]"),
+                    (percent(share.value), f"[{percent(share.lower)}, {percent(share.upper)}]")
+                    if share.value > 0.0
+                    else (f"< {percent(share.upper)}", "none seen"),
                 ]
             )
     if not rows:
