@@ -220,6 +220,10 @@ def market_path(scenario: Scenario, path: int) -> list[Step]:
     return steps
 
 
+# A deficit, what closing there would leave, and log prices.
+Point = tuple[float, float, list[float]]
+
+
 class Pool:
     """The positions of one pool and the money behind them."""
 
@@ -325,10 +329,8 @@ class Pool:
             break
         return [high] * len(self.scenario.market.assets)
 
-    def worst_of_step(
-        self, step: Step, path: int, index: int, bridge: str, alive: bool
-    ) -> list[tuple[float, float, list[float]]]:
-        """Points of a step where the surplus may be least: the deficit, what closing would leave, and log prices."""
+    def worst_of_step(self, step: Step, path: int, index: int, bridge: str, alive: bool) -> list[Point]:
+        """Points of a step where the surplus may be least."""
         single = len(set(self.assets)) == 1
         if bridge == "none" or (bridge == "single_price" and not single):
             left = self.after_fee(self.collateral + self.profit(step.end), step.end)
