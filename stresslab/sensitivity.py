@@ -40,6 +40,7 @@ MOST_PATHS = 20_000
 """Paths of each simulation where the caller does not say and the scenario has more."""
 ACCOUNT_FIGURES = ("account_liquidation_probability", "expected_loss", "expected_shortfall")
 _POOL_FIGURE = "liquidation_probability"
+_PATHWISE = ("_pathwise_slope", "_pathwise_slope_standard_error")
 _TOLD = {
     "account_liquidation_probability": "Probability that any pool is liquidated before the horizon",
     "expected_loss": "Mean of the loss where it is a loss",
@@ -87,7 +88,9 @@ def sensitivities(
         P(liquidation) by ``configuration`` and ``pool``, under the name that it has in a run's results: the number with
         each ``factor`` moved in each ``direction``; as stated (``_stated``); the change (``_change``) with its 95 %
         interval (``_change_lower``, ``_change_upper``); and the central difference over the width of the move
-        (``_slope``), with ``_slope_standard_error``, ``_slope_lower`` and ``_slope_upper``. ``shock`` is how far a
+        (``_slope``), with ``_slope_standard_error``, ``_slope_lower`` and ``_slope_upper``. Where P(liquidation) of a
+        pool is smooth along every path given its grid, ``_pathwise_slope`` is its derivative with its standard error
+        (``_pathwise_slope_standard_error``), and missing elsewhere. ``shock`` is how far a
         factor is moved, ``shock_unit`` in what, ``shock_in_words`` both as text. Losses are from today's marks as
         stated: what a move of the prices takes at once is part of them.
 
@@ -118,6 +121,7 @@ def sensitivities(
     for place, shock in enumerate(moved):
         lower, upper = (answer(each) for each in shock.scenarios)
         _take(arrays, place, shock, stated, lower, upper, pools)
+    _take_pathwise(arrays, question, [shock.factor for shock in moved], pools, threads)
     coordinates = {
         "factor": [shock.factor for shock in moved],
         "direction": list(DIRECTIONS),
@@ -165,6 +169,8 @@ class _Arrays:
                 self.values[f"{name}{suffix}"] = np.full((factors, 2, *own), np.nan)
             for suffix in ("_slope", "_slope_standard_error", "_slope_lower", "_slope_upper"):
                 self.values[f"{name}{suffix}"] = np.full((factors, *own), np.nan)
+        for suffix in _PATHWISE:
+            self.values[f"{_POOL_FIGURE}{suffix}"] = np.full((factors, configurations, pools), np.nan)
 
     def put_level(self, name: str, at: tuple[int, ...], value: float) -> None:
         self.values[name][at] = value
@@ -188,10 +194,11 @@ class _Arrays:
             base = next(each for each in (*ACCOUNT_FIGURES, _POOL_FIGURE) if name.startswith(each))
             own = ("configuration", "pool") if base == _POOL_FIGURE else ("configuration",)
             suffix = name.removeprefix(base)
-            moved = ("factor",) if suffix.startswith("_slope") else ("factor", "direction")
+            is_slope = suffix.startswith("_slope") or suffix in _PATHWISE
+            moved = ("factor",) if is_slope else ("factor", "direction")
             unit = currency if base.startswith("expected") else "1"
             told = {"long_name": _TOLD[base] + _SUFFIXES[suffix], "units": unit}
-            if suffix.startswith("_slope"):
+            if is_slope:
                 told["units"] = f"{unit} per shock_unit"
             found[name] = (own if suffix == "_stated" else (*moved, *own), values, told)
         return found
@@ -207,6 +214,8 @@ _SUFFIXES = {
     "_slope_standard_error": ": standard error of that slope, paired",
     "_slope_lower": ": lower bound of that slope, 95 %, paired",
     "_slope_upper": ": upper bound of that slope, 95 %, paired",
+    "_pathwise_slope": ": derivative path by path through the bridge, where it is smooth",
+    "_pathwise_slope_standard_error": ": standard error of that derivative",
 }
 
 
@@ -239,6 +248,20 @@ def _take(
                 arrays.put_level(_POOL_FIGURE, at, float(hit.mean()))
                 arrays.put_change(_POOL_FIGURE, at, probability_change(hit, hits[0]))
             arrays.put_slope(_POOL_FIGURE, (place, row, column), probability_change(hits[2], hits[1]).over(width))
+
+
+def _take_pathwise(
+    arrays: _Arrays, question: Scenario, factors: list[str], pools: list[str], threads: int | None
+) -> None:
+    """Put the derivatives of smooth chances into their places."""
+    from stresslab.simulation.pathwise import pathwise_slopes
+
+    for row, configuration in enumerate(question.configurations):
+        for pool in () if configuration.policies else configuration.pools:
+            for factor, slope in pathwise_slopes(question, pool, threads=threads).items():
+                at = factors.index(factor), row, pools.index(pool.name)
+                for suffix, value in zip(_PATHWISE, (slope.value, slope.standard_error), strict=True):
+                    arrays.put_level(f"{_POOL_FIGURE}{suffix}", at, value)
 
 
 def _account(answer: _Answer, row: int, valid: NDArray[np.bool_], factor: str, stated: _Answer) -> AccountPaths:
@@ -324,7 +347,8 @@ def sensitivities_table(results: xr.Dataset) -> pd.DataFrame:
     -------
     pandas.DataFrame
         Variable, configuration, pool (empty for the account), factor, size and unit of the move, the number as stated
-        and after either move, both changes with their bounds, and the slope with its standard error and bounds.
+        and after either move, both changes with their bounds, the slope with its standard error and bounds, and the
+        derivative path by path with its standard error, empty where there is none.
     """
     rows = []
     for name in (*ACCOUNT_FIGURES, _POOL_FIGURE):
@@ -351,4 +375,6 @@ def _row(here: xr.Dataset, name: str, labels: Mapping[str, str]) -> dict[str, ob
             row[f"{direction}_{suffix}"] = float(there[f"{name}_{suffix}"])
     for suffix in ("slope", "slope_standard_error", "slope_lower", "slope_upper"):
         row[suffix] = float(here[f"{name}_{suffix}"])
+    for suffix in _PATHWISE:
+        row[suffix.removeprefix("_")] = float(here[f"{name}{suffix}"]) if name == _POOL_FIGURE else math.nan
     return row

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,7 +77,7 @@ def shocks(scenario: Scenario) -> tuple[Shock, ...]:
         _relative(scenario, "price", PRICE, _with_prices),
         _relative(scenario, "size", SIZE, _with_sizes),
         _relative(scenario, "collateral", SIZE, _with_collateral),
-        _relative(scenario, "leverage", SIZE, lambda one, factor: _with_collateral(one, 1.0 / factor)),
+        _relative(scenario, "leverage", SIZE, MULTIPLIED["leverage"]),
     ]
     if market.paths is None:
         found.append(_relative(scenario, "volatility", VOLATILITY, _with_volatility))
@@ -97,6 +98,21 @@ def shocks(scenario: Scenario) -> tuple[Shock, ...]:
         words = f"−{FUNDING:.2%} an interval", f"+{FUNDING:.2%} an interval"
         found.append(Shock("funding", "rate of an interval", FUNDING, words, (lower, upper)))
     return tuple(found)
+
+
+def with_multiple(scenario: Scenario, factor: str, multiple: float) -> Scenario:
+    """The question with one factor of `MULTIPLIED` multiplied, as `shocks` moves it.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        Read and checked.
+    factor : str
+        One of `MULTIPLIED`.
+    multiple : float
+        What it is multiplied by, positive.
+    """
+    return MULTIPLIED[factor](scenario, multiple)
 
 
 def _relative(scenario: Scenario, factor: str, size: float, moved: _Move) -> Shock:
@@ -193,3 +209,15 @@ def _shifted(funding: FundingSpecification, shift: float) -> FundingSpecificatio
         for each in funding.premiums
     )
     return replace(funding, interest_rate=funding.interest_rate + shift, premiums=premiums)
+
+
+MULTIPLIED: Mapping[str, _Move] = MappingProxyType(
+    {
+        "price": _with_prices,
+        "size": _with_sizes,
+        "collateral": _with_collateral,
+        "leverage": lambda scenario, multiple: _with_collateral(scenario, 1.0 / multiple),
+        "volatility": _with_volatility,
+    }
+)
+"""How the factors are multiplied in which a chance of liquidation may be smooth."""
