@@ -39,7 +39,7 @@ def drivers_on_several(layout: Layout, legs: Legs, price_ratio: Array) -> Array:
     jax.Array
         Its place among the book's positions, [stake, path], int16.
     """
-    membership, places = legs.membership, jnp.array(layout.legs, jnp.int16)
+    membership, places = jnp.asarray(legs.membership), jnp.array(layout.legs, jnp.int16)
     lost = surplus_lost(legs, rows_of(price_ratio, legs.asset_of_leg))
 
     # Leg by leg: an array of pools by legs by paths would leave the cache.
