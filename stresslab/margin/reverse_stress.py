@@ -236,3 +236,27 @@ def _first_crossings(surplus: Surplus, directions: Array) -> Array:
         below = surplus(middle[:, None] * directions) <= 0.0
         upper, lower = np.where(below, middle, upper), np.where(below, lower, middle)
     return np.where(hit, upper, math.inf)
+
+
+def breaking_path(
+    start_prices: NDArray[np.float64], breaking_prices: NDArray[np.float64], elapsed: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Most plausible path of prices from today to a breaking move.
+
+    Parameters
+    ----------
+    start_prices : numpy.ndarray
+        Prices today, [asset], positive.
+    breaking_prices : numpy.ndarray
+        Prices after the breaking move, [asset], positive.
+    elapsed : numpy.ndarray
+        Share of the horizon's variance gone by, [time], 0 to 1; the share of time where volatility is constant.
+
+    Returns
+    -------
+    numpy.ndarray
+        Prices, [asset, time], positive. Log prices run straight: under normal log returns that is the mean and the
+        mode of the bridge between both ends, whatever the correlation and, at constant volatility, the drift (M64).
+    """
+    moves = np.log(breaking_prices / start_prices)
+    return np.asarray(start_prices[:, None] * np.exp(moves[:, None] * elapsed), dtype=np.float64)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 
-from stresslab.margin.reverse_stress import REACH
+import numpy as np
+
+from stresslab.margin.reverse_stress import REACH, breaking_path
 from stresslab.report.blocks import Cell, Column, LeftOut, Page, Table, figure, table, text
 from stresslab.report.charts.collateral import pool_title
 from stresslab.report.charts.reverse_stress import (
@@ -90,11 +92,38 @@ def nearest_day(review: Review) -> list[str]:
     ]
 
 
+def path_table(review: Review) -> Table | None:
+    """Prices on the way to the move that breaks the pool nearest to breaking; none where it needs no move."""
+    configuration, pool = breaking_pools(review)[0]
+    if not distance(review, configuration, pool) > 0.0:
+        return None
+    rows: list[list[Cell]] = []
+    for asset, move in held_moves(review, configuration, pool)[:_TOLD]:
+        end = review.value("breaking_price", configuration=configuration, pool=pool, asset=asset)
+        path = breaking_path(np.array([end / (1.0 + move)]), np.array([end]), np.linspace(0.0, 1.0, 5))
+        rows.append([asset, *(number(float(price)) for price in path[0])])
+    return Table(
+        f"The most plausible path to that move: prices of {pool_title(configuration, pool)} over {review.horizon}",
+        (
+            Column("Asset", "left", 1.0),
+            Column("Today"),
+            Column("A quarter\nof the way"),
+            Column("Half way"),
+            Column("Three\nquarters"),
+            Column("At the\nhorizon"),
+        ),
+        rows,
+        note="Log prices run straight: the mean of all paths between both ends under normal log returns of constant "
+        f"volatility. At most {_TOLD} assets, the largest moves first.",
+    )
+
+
 def reverse_stress_page(review: Review, appendix: list[Table]) -> Page | LeftOut:
     """Blind spots: what has to happen."""
     if not review.holds("breaking_distance"):
         return LeftOut(TITLE, "the results were made without it")
     pools = len(breaking_pools(review))
+    path = path_table(review)
     shown = f" The {ROWS} nearest to breaking of {pools} pools are drawn." if pools > ROWS else ""
     return Page(
         TITLE,
@@ -107,6 +136,7 @@ def reverse_stress_page(review: Review, appendix: list[Table]) -> Page | LeftOut
                 review.source("breaking_distance", "breaking_move"),
             ),
             table(breaking_table(review), appendix),
+            *([] if path is None else [table(path, appendix)]),
             *(text(sentence) for sentence in nearest_day(review)),
         ],
     )

@@ -13,7 +13,7 @@ from stresslab.book.book import Book, Position
 from stresslab.book.configurations import standard_configurations
 from stresslab.margin.closed_form import liquidation_price_in_tier
 from stresslab.margin.explanation import explain
-from stresslab.margin.reverse_stress import breaking_move
+from stresslab.margin.reverse_stress import breaking_move, breaking_path
 from stresslab.market.specification import MarketSpecification
 from stresslab.venues.pack import RulePack, Symbol
 from stresslab.venues.tiers import TierTable
@@ -110,3 +110,17 @@ def test_a_hedge_breaks_where_its_legs_part() -> None:
     for angle in np.linspace(0.0, 2.0 * math.pi, 721):
         direction = np.array([math.cos(angle), math.sin(angle)])
         assert surplus(drift + deviation * (factor @ (0.99 * found.distance * direction))) > 0.0
+
+
+def test_the_path_is_the_mean_of_the_bridge() -> None:
+    """Oracle: E[X_s | X_T] by Gaussian regression, Cov(X_s, X_t) = min(s, t) S, with drift; T of 1."""
+    covariance = np.array([[0.64, 0.48], [0.48, 1.0]])
+    drift, start, end = np.array([-0.3, 0.7]), np.array([100.0, 3.0]), np.array([80.0, 3.3])
+    times = np.array([0.0, 0.25, 0.6, 1.0])
+    found = breaking_path(start, end, times)
+    for column, time in enumerate(times.tolist()):
+        surprise = np.linalg.solve(covariance, np.log(end / start) - drift)
+        mean = drift * time + (time * covariance) @ surprise
+        np.testing.assert_allclose(found[:, column], start * np.exp(mean), rtol=1e-12)
+    # Negative control: a straight line of prices, not of their logs, is another path.
+    assert abs(found[0, 2] - (100.0 - 20.0 * 0.6)) > 0.1
