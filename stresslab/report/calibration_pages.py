@@ -101,9 +101,8 @@ def sentences(review: Review, found: Mapping[str, Any]) -> list[str]:
     )
     assets = fitted_assets(review, found)
     others = [asset for asset in review.labels("asset") if asset not in assets]
-    own = [
-        asset for asset in assets if not _same(review.value("volatility", asset=asset), _volatility(found, asset)[0])
-    ]
+    taken = {asset: review.value("volatility", asset=asset) for asset in assets}
+    own = [asset for asset in assets if not math.isclose(taken[asset], _volatility(found, asset)[0], rel_tol=1e-9)]
     if own:
         told += f" The scenario states its own volatility for {_some(own)}."
     if others:
