@@ -206,7 +206,7 @@ def data_table(found: Mapping[str, Any], assets: Sequence[str]) -> Table:
                 asset,
                 (str(one.get("file", NOTHING)), str(one.get("sha256", ""))[:_SHOWN_DIGITS]),
                 (_moment(one.get("first_bar")), f"to {_moment(one.get('last_bar'))}"),
-                (_counted(bars), f"of {number(minutes)} min" if minutes > 0.0 else ""),
+                (_counted(bars), f"of {minutes:g} min" if minutes > 0.0 else ""),
                 (lacking, f"in {count(gaps)} gap{'' if gaps == 1 else 's'}" if gaps else ""),
             ]
         )

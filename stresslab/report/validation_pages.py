@@ -253,8 +253,9 @@ def passage_finding(review: Review, found: Sequence[Passage]) -> str:
         above, below = (sum(one.side == side for one in found) for side in (1, -1))
         parts = [(above, "likelier"), (below, "less likely"), (len(found) - above - below, "not told apart")]
         told = ", ".join(f"{word} for {count(number)}" for number, word in parts if number)
+        comma = "," if "," in told else ""
         return (
-            f"Of {pools}, liquidation is, against Brownian motion of the same volatility, {told}. The run has "
+            f"Against Brownian motion of the same volatility, liquidation is {told}{comma} of {pools}. The run has "
             f"{', '.join(other)} on top, so this is a comparison and no check: the closed form is exact only under "
             "Brownian motion at constant volatility, without jumps."
         )

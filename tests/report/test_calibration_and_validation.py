@@ -154,6 +154,7 @@ def test_a_simulation_that_is_off_is_told():
 def test_under_another_model_it_is_a_comparison():
     told = words(validation_page(Review(isolated()), []))
     assert "the model student_t on top, so this is a comparison and no check" in told
+    assert "of 2 pools of one position" in told  # booked as isolated, so both configurations have the same two
     assert "agree" not in told
 
 
