@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from stresslab.report.blocks import Block, Cell, Column, LeftOut, Page, Table, table, text
@@ -35,21 +36,30 @@ def calibration_page(review: Review, appendix: list[Table]) -> Page | LeftOut:
         *(text(sentence) for sentence in sentences(review, found)),
     ]
     if assets:
-        blocks.append(table(volatility_table(review, found, assets), appendix))
+        blocks.append(_cut(volatility_table(review, found, assets), appendix))
     parameters = parameter_table(found, assets)
     if parameters.rows:
-        blocks.append(table(parameters, appendix))
+        blocks.append(_cut(parameters, appendix))
     correlation = correlation_table(found, assets[:ROWS])
     if correlation is not None:
         blocks.append(table(correlation, appendix))
     data = data_table(found, assets)
     if data.rows:
-        blocks.append(table(data, appendix))
+        blocks.append(_cut(data, appendix))
     history = _table(found, "history")
     told = [("Data", history.get("note")), ("Method", history.get("method"))]
     told += [("Remark", each) for each in _list(history.get("remarks"))]
     blocks += [text(f"{head}: {content}", "note") for head, content in told if isinstance(content, str) and content]
     return Page(TITLE, blocks)
+
+
+def _cut(content: Table, appendix: list[Table]) -> Block:
+    """As `stresslab.report.blocks.table`, of rows in the order of the file, which is no order of risk."""
+    if len(content.rows) <= ROWS:
+        return table(content, appendix)
+    appendix.append(content)
+    more = f"The first {ROWS} of {len(content.rows)} rows; all stand in the appendix. {content.note}"
+    return table(replace(content, rows=content.rows[:ROWS], note=more), appendix)
 
 
 def fitted_assets(review: Review, found: Mapping[str, Any]) -> list[str]:
@@ -186,7 +196,8 @@ def correlation_table(found: Mapping[str, Any], assets: Sequence[str]) -> Table 
         "Correlations of log returns",
         (Column("", "left", 1.0), *(Column(str(names[place]), "right") for place in places[:-1])),
         rows,
-        note="Beneath each its standard error, where the file states one.",
+        note="Beneath each its standard error, where the file states one. At most the first "
+        f"{ROWS} assets of the run; the file holds all.",
     )
 
 

@@ -12,7 +12,7 @@ import pytest
 import xarray as xr
 
 from stresslab.report import calibration_pages, compile_pages, validation_pages
-from stresslab.report.blocks import LeftOut, Page
+from stresslab.report.blocks import LeftOut, Page, Table
 from stresslab.report.calibration_pages import calibration_page
 from stresslab.report.pages import FORMS
 from stresslab.report.review import BOOKED, Review
@@ -105,6 +105,19 @@ def test_a_file_that_says_nothing_of_its_history_still_gives_the_page():
     assert isinstance(page, Page)
     assert "names no window; no standard errors" in words(page)
     assert "Where its data come from the calibration does not say." in words(page)
+
+
+def test_a_long_table_is_cut_in_the_order_of_the_file():
+    figures = "".join(f"[assets.ASSET{place}]\nvolatility = 0.8\n" for place in range(15))
+    review = Review(cases.forty().assign_attrs(documents=json.dumps({"calibration": figures})))
+    appendix: list[Table] = []
+    page = calibration_page(review, appendix)
+    assert isinstance(page, Page)
+    (shown,) = (block for block in page.blocks if block["kind"] == "table")
+    # The book of forty has fifteen assets, and a table of the body twelve rows.
+    assert (len(shown["rows"]), [len(one.rows) for one in appendix]) == (12, [15])
+    assert shown["note"].startswith("The first 12 of 15 rows; all stand in the appendix.")
+    assert "riskiest" not in shown["note"]
 
 
 def test_closed_form_by_hand():
