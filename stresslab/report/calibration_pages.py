@@ -188,7 +188,7 @@ def correlation_table(found: Mapping[str, Any], assets: Sequence[str]) -> Table 
     for row, one in enumerate(places[1:], 1):
         cells: list[Cell] = [str(names[one])]
         for other in places[:row]:
-            spread = _number(errors[one][other]) if len(errors) == len(names) else math.nan
+            spread = _number(_at(_at(errors, one), other))
             beneath = f"± {spread:.3f}" if spread >= 0.0005 else ""
             cells.append((_signed(_number(matrix[one][other])), beneath))
         rows.append([*cells, *[""] * (len(places) - 1 - row)])
@@ -331,6 +331,11 @@ def _table(held: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 
 def _list(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
+
+
+def _at(values: object, place: int) -> object:
+    held = _list(values)
+    return held[place] if place < len(held) else None
 
 
 def _number(value: object) -> float:

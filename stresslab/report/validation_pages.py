@@ -181,7 +181,7 @@ def passages(review: Review) -> list[Passage]:
         liquidated at the start, or that no price liquidates, are not among them, nor are those under tiers that are
         not marginal, which a price on either side may liquidate.
     """
-    if str(review.results.attrs["model"]) == "paths" or review.resolved["venue_stress"] is not None:
+    if str(review.results.attrs["model"]) == "paths" or review.resolved.get("venue_stress") is not None:
         return []
     seen: set[tuple[str, float]] = set()
     found = []
