@@ -84,7 +84,7 @@ def test_the_pages_stand_in_the_order_of_the_review(folder):
     # Main number, loss, collateral, crashes, fragility, governance, then the positions.
     wanted = [
         "Summary", "Liquidation probability", "Loss", "Collateral against probability", "Allocation of collateral",
-        "Claims tested on this book", "Crashes of the past", "What would break it", "Sensitivities",
+        "Claims tested on this book", "Crashes of the past", "What would break it", "Sensitivities", "Validation",
         "Assumptions and limitations", "Manifest", f"Position {review.positions[0]}",
     ]  # fmt: skip
     places = [titles.index(title) for title in wanted]

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from stresslab.report import findings, loss_tables, tables
 from stresslab.report.allocation_pages import allocation_page
 from stresslab.report.blocks import Block, LeftOut, Page, Table, figure, table, text, whole_table
+from stresslab.report.calibration_pages import calibration_page
 from stresslab.report.change_pages import change_page
 from stresslab.report.charts.collateral import figure_collateral, required_pools
 from stresslab.report.charts.liquidation_prices import figure_liquidation_prices
@@ -31,6 +32,7 @@ from stresslab.report.reverse_pages import reverse_stress_page
 from stresslab.report.review import BOOKED, ROWS, Review, label
 from stresslab.report.sensitivity_pages import sensitivities_page
 from stresslab.report.style import is_drawn
+from stresslab.report.validation_pages import validation_page
 
 
 def _charted(review: Review) -> str:
@@ -356,6 +358,8 @@ FORMS: dict[str, tuple[Callable[[Review, list[Table]], Page | LeftOut | None], .
         reverse_stress_page,
         sensitivities_page,
         models_page,
+        calibration_page,
+        validation_page,
         limitations_page,
         methodology_page,
         manifest_page,
