@@ -226,6 +226,7 @@ def build_accounts(
         collateral=_single([[pool.collateral] for each in configurations for pool in each.pools]),
         **dict.fromkeys(("closing_fee", "threshold", "barrier", "settlement", "edge_reach", "edge_deficit"), nothing),
         bankruptcy_fee=None,
+        classes=(),
     )
     acting = AccountParameters(parameters, venue_events, procedure, order_parameters, policies, outages)
     return AccountProblem(layout, acting, tuple(streams))

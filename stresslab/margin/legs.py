@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from stresslab.margin.pool_variance import class_squares, member_factors
 from stresslab.margin.problem import KindParameters, Layout, PoolParameters, RuleParameters
 from stresslab.market.process import MarketStep
 from stresslab.venues.rules.tier_rules import DISCOUNT
@@ -95,6 +96,7 @@ class Legs:
         if self.rules is not None:
             self.slope = jnp.where(self.rules.rises, self.slope, -self.slope)
         self.kinds = None if parameters.kinds is None else KindParameters(*(rows_of(x, legs) for x in parameters.kinds))
+        self.classes = () if every_position else parameters.classes
         self.membership = (
             rows_of(parameters.membership, layout.several_pools)[:, np.array(legs, np.int32)]
             if legs
@@ -220,21 +222,49 @@ class Legs:
         """Sums over each pool's positions, [pool, path]."""
         return _sum_over_pools(self.membership, values)
 
-    def variance(self, exposure: Array, market: MarketStep) -> Array:
-        """Variance of each pool's surplus over the step, w' S w, [pool, path] (METHODS M19)."""
-        assets = np.array([self.assets[asset] for asset in self.asset_of_leg], np.int32)
-        factor = market.factor[assets]
-        scaled = exposure * rows_of(market.deviation, tuple(int(asset) for asset in assets))
-        pools, factors = self.membership.shape[0], factor.shape[1]
-        # One product for all pools, rows by factor and then by pool. The squares are added up in the open: as a
-        # reduction they would be fused with the product, which the compiler does badly.
-        loads = (factor.T[:, None, :] * self.membership[None, :, :]).reshape(factors * pools, -1) @ scaled
-        result = loads[:pools] ** 2
-        for row in range(1, factors):
-            result = result + loads[row * pools : (row + 1) * pools] ** 2
+    def member_factors(self, factor: Array) -> tuple[Array, ...]:
+        """What `variance` needs of the correlation's factor, [asset, asset]; the same in every step."""
+        return member_factors(self.classes, self._market_assets(), factor)
+
+    def variance(self, exposure: Array, market: MarketStep, factors: tuple[Array, ...] | None = None) -> Array:
+        """Variance of each pool's surplus over the step, w' S w, [pool, path] (METHODS M19).
+
+        Parameters
+        ----------
+        exposure : jax.Array
+            Slope of the surplus in the log price, [leg, path].
+        market : MarketStep
+            The step.
+        factors : tuple of jax.Array, optional
+            Of `member_factors`, where they were worked out before the first step.
+        """
+        assets = self._market_assets()
+        scaled = exposure * rows_of(market.deviation, assets)
+        own = self.member_factors(market.factor) if factors is None else factors
+        # Pools with all legs, or with more than any class has, come first.
+        whole = self.membership[: self.membership.shape[0] - sum(each.leg.shape[0] for each in self.classes)]
+        parts = [_variance_of_whole(whole, scaled, market.factor[np.array(assets, np.int32)])] if whole.shape[0] else []
+        parts += [class_squares(each, factor, scaled) for each, factor in zip(self.classes, own, strict=True)]
+        result = parts[0] if len(parts) == 1 else jnp.concatenate(parts)
         if market.common is not None:
-            result = (1.0 - market.common) * result + market.common * (self.membership @ scaled) ** 2
+            result = (1.0 - market.common) * result + market.common * self.pooled(scaled) ** 2
         return result
+
+    def _market_assets(self) -> tuple[int, ...]:
+        """Asset of each leg on the market's axis."""
+        return tuple(self.assets[asset] for asset in self.asset_of_leg)
+
+
+def _variance_of_whole(membership: Array, scaled: Array, factor: Array) -> Array:
+    """Variance of pools that are summed over all legs, with the factor's row of each leg."""
+    pools, factors = membership.shape[0], factor.shape[1]
+    # One product for all pools, rows by factor and then by pool. The squares are added up in the open: as a
+    # reduction they would be fused with the product, which the compiler does badly.
+    loads = (factor.T[:, None, :] * membership[None, :, :]).reshape(factors * pools, -1) @ scaled
+    result = loads[:pools] ** 2
+    for row in range(1, factors):
+        result = result + loads[row * pools : (row + 1) * pools] ** 2
+    return result
 
 
 def _shared(values: Array, share: Array | None) -> Array:

@@ -13,7 +13,7 @@ import numpy as np
 from jax import Array, lax
 
 from stresslab.margin.drivers import drivers_on_one_price, drivers_on_several
-from stresslab.margin.legs import Legs, rows_of
+from stresslab.margin.legs import Legs, any_of, rows_of
 from stresslab.margin.problem import NOBODY, Layout, PoolParameters
 from stresslab.market.process import MarketStep
 
@@ -119,6 +119,7 @@ def step(
     market: MarketStep,
     bridge: Array,
     pool_bridge: Array,
+    factors: tuple[Array, ...] | None = None,
 ) -> Account:
     """Take every pool through one step of the market.
 
@@ -134,10 +135,12 @@ def step(
         Uniforms for the extremes of single prices, [asset, path].
     pool_bridge : jax.Array
         Uniforms for the least surplus of pools on several prices, [pool, path].
+    factors : tuple of jax.Array, optional
+        Of `Legs.member_factors`, where they were worked out before the first step.
     """
     account = _step_single(layout, parameters, account, market, bridge)
     if layout.several_pools:
-        account = _step_several(layout, parameters, account, market, pool_bridge)
+        account = _step_several(layout, parameters, account, market, pool_bridge, factors)
     return account
 
 
@@ -174,7 +177,12 @@ def _step_single(
 
 
 def _step_several(
-    layout: Layout, parameters: PoolParameters, account: Account, market: MarketStep, pool_bridge: Array
+    layout: Layout,
+    parameters: PoolParameters,
+    account: Account,
+    market: MarketStep,
+    pool_bridge: Array,
+    factors: tuple[Array, ...] | None,
 ) -> Account:
     legs = Legs(layout, parameters)
     ratio = jnp.exp(rows_of(market.log_price, legs.assets))
@@ -190,7 +198,7 @@ def _step_several(
         # At the geometric middle of the step: the slope of each surplus in log prices, what a crossing leaves, and why.
         middle_ratio = jnp.sqrt(account.price_ratio * last_ratio)
         middle = legs.notional(middle_ratio)
-        variance = legs.variance(legs.surplus_exposure(middle), market)
+        variance = legs.variance(legs.surplus_exposure(middle), market, factors)
         width = _bridge_width(last_requirement - account.requirement, variance, pool_bridge)
         worst_inside = 0.5 * (account.requirement + last_requirement + width)
     else:
@@ -219,7 +227,7 @@ def _step_several(
         return jnp.where(liquidated, equity, account.settlement), jnp.where(liquidated, driver, account.driver)
 
     # Most steps of a block liquidate nothing, so what a liquidation leaves is worked out only when there is one.
-    settlement, driver = lax.cond(liquidated.any(), settle, lambda: (account.settlement, account.driver))
+    settlement, driver = lax.cond(any_of(liquidated), settle, lambda: (account.settlement, account.driver))
     survived = account.several_survived + held
     market_now = {"price_ratio": ratio, "requirement": requirement, "worst": worst}
     return account._replace(several_survived=survived, settlement=settlement, driver=driver, **market_now)

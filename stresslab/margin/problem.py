@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stresslab.margin.pool_barriers import bankruptcy_fee_line, bankruptcy_fees
+from stresslab.margin.pool_classes import PoolClass, class_size, pool_classes
 from stresslab.margin.pool_figures import trigger_of
 from stresslab.margin.position_arrays import is_plain, kind_arrays, plain_arrays, rule_arrays, single
 from stresslab.margin.watches import Watches
@@ -50,7 +51,8 @@ class Layout:
     watches : tuple of int
         Row of each barrier.
     single_pools, several_pools : tuple of int
-        Places among all pools of the single-price pools and of those on several prices.
+        Places among all pools of the single-price pools and of those on several prices; the latter by falling size of
+        their class.
     single_stakes : tuple of tuple of int
         Watches (one or two) of each stake on a single-price pool.
     several_stakes : tuple of int
@@ -178,6 +180,8 @@ class PoolParameters(NamedTuple):
         None where every position is a perpetual contract.
     bankruptcy_fee : BankruptcyFee or None
         None where no venue has such a fee in its trigger.
+    classes : tuple of PoolClass
+        The pools on several prices by the number of their members; those with all legs are in none, and come first.
     """
 
     notional: Array
@@ -200,6 +204,7 @@ class PoolParameters(NamedTuple):
     rules: RuleParameters | None = None
     kinds: KindParameters | None = None
     bankruptcy_fee: BankruptcyFee | None = None
+    classes: tuple[PoolClass, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -260,13 +265,17 @@ def build_problem(
     on_one_price = [len({position_assets[position] for position in pool}) == 1 for pool in pools]
     single_pools = tuple(index for index, single in enumerate(on_one_price) if single)
     several_pools = tuple(index for index, single in enumerate(on_one_price) if not single)
+    legs = tuple(sorted({position for pool in several_pools for position in pools[pool]}))
+    several_pools = tuple(sorted(several_pools, key=lambda pool: -class_size(len(pools[pool]), len(legs))))
 
     wanted = dict.fromkeys(
         (pools.index(pool.positions), pool.collateral)
         for configuration in configurations
         for pool in configuration.pools
     )
-    stakes = sorted(wanted, key=lambda stake: not on_one_price[stake[0]])
+    # In the order of their pools, so that rows of pools need not be moved where each pool has one stake.
+    places = {pool: place for place, pool in enumerate([*single_pools, *several_pools])}
+    stakes = sorted(wanted, key=lambda stake: places[stake[0]] if not on_one_price[stake[0]] else -1)
     configuration_stakes = tuple(
         tuple(stakes.index((pools.index(pool.positions), pool.collateral)) for pool in configuration.pools)
         for configuration in configurations
@@ -276,7 +285,6 @@ def build_problem(
     single_stakes = tuple(watches.of(pools[pool], collateral) for pool, collateral in stakes if on_one_price[pool])
     for pool in single_pools:
         watches.corners(pool, pools[pool])
-    legs = tuple(sorted({position for pool in several_pools for position in pools[pool]}))
     layout = Layout(
         bridge=bridge,
         position_assets=position_assets,
@@ -309,6 +317,7 @@ def build_problem(
         rules=None if all(map(is_plain, book.positions)) else RuleParameters(**rule_arrays(book.positions)),
         kinds=KindParameters(**kind_arrays(book.positions)) if any(map(_is_spot, book.positions)) else None,
         bankruptcy_fee=_bankruptcy_fee(book, pools),
+        classes=pool_classes([pools[pool] for pool in several_pools], legs),
     )
     streams = tuple(
         "pool:" + "\x1f".join(sorted(book.positions[position].id for position in pools[pool])) for pool in several_pools

@@ -13,6 +13,7 @@ from jax import Array, lax
 from stresslab.margin import account_engine, pool_engine, settlement
 from stresslab.margin.account_problem import AccountLayout, AccountParameters
 from stresslab.margin.crossings import inside_of_step
+from stresslab.margin.legs import Legs
 from stresslab.margin.pool_engine import Outcome
 from stresslab.margin.problem import Layout, PoolParameters
 from stresslab.margin.settlement import AccountOutcome
@@ -112,6 +113,11 @@ def simulate_block(
     """
     path = first_path + jnp.arange(BLOCK_WIDTH, dtype=jnp.uint32)
     problem = None if account_layout is None or accounts is None else (account_layout, accounts)
+    # The correlation's factor does not change from step to step, so what follows from it is worked out once; of this
+    # step outside the loop nothing else is left in the program.
+    before = noise.Counter(path, jnp.uint32(0))
+    factor = process.step(process.init(BLOCK_WIDTH), process.draw(streams.process, before), grid.dt)[1].factor
+    member_factors = Legs(layout, parameters).member_factors(factor)
 
     def step(index: Array, carry: Any) -> Any:
         state, premium, account, history = carry
@@ -119,7 +125,9 @@ def simulate_block(
         draws = process.draw(streams.process, counter)
         state, market = process.step(state, draws, grid.dt)
         pool_bridge = noise.uniform(noise.words(streams.pools, counter)[0])
-        account = pool_engine.step(layout, parameters, account, market, draws.bridge, pool_bridge)
+        # A model whose factor moves, so that another array comes back here, has it worked out in every step.
+        known = member_factors if market.factor is factor else None
+        account = pool_engine.step(layout, parameters, account, market, draws.bridge, pool_bridge, known)
         if problem is not None:
             assert streams.accounts is not None, "accounts come with keys for their pools"
             inside = inside_of_step(market, draws.bridge)
