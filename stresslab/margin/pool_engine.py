@@ -15,10 +15,8 @@ from jax import Array, lax
 from stresslab.margin.drivers import drivers_on_one_price, drivers_on_several
 from stresslab.margin.legs import Legs, any_of, rows_of
 from stresslab.margin.problem import NOBODY, Layout, PoolParameters
+from stresslab.margin.required_collateral import required_collateral
 from stresslab.market.process import MarketStep
-
-# A fee's share of the collateral is far below 1, and each iteration multiplies the error by it.
-_FEE_ITERATIONS = 6
 
 
 class Account(NamedTuple):
@@ -278,7 +276,7 @@ def finalize(layout: Layout, parameters: PoolParameters, account: Account, log_p
     left = jnp.maximum(settlement, 0.0) * parameters.returned
     value_today = jnp.maximum(parameters.collateral + rows_of(pnl_today, layout.stake_pools), 0.0)
     profit = jnp.where(alive, rows_of(pnl - pnl_today, layout.stake_pools), left - value_today)
-    required = _required_collateral(layout, parameters, account, log_price)
+    required = required_collateral(layout, parameters, account.extreme, account.worst, log_price)
     step = _liquidation_step(layout, parameters, account, steps)
     on_one_price = drivers_on_one_price(layout, parameters, account.reached, account.survived)
     driver = jnp.concatenate([on_one_price, account.driver])
@@ -292,42 +290,6 @@ def finalize(layout: Layout, parameters: PoolParameters, account: Account, log_p
         log_price=log_price,
         failed=~(finite[0] & finite[1] & finite[2]),
     )
-
-
-def _required_collateral(layout: Layout, parameters: PoolParameters, account: Account, log_price: Array) -> Array:
-    # The deficit of a single-price pool is a straight line between the edges of tiers, and most are convex: its maximum
-    # lies at one of the extremes, or, where it jumps, at an edge between them.
-    positions = Legs(layout, parameters, every_position=True)
-    worst = []
-    for wanted in (-1, 1):
-        reached = jnp.zeros_like(log_price)
-        for row, (asset, side) in enumerate(layout.rows):
-            if side == wanted:
-                reached = reached.at[asset].set(side * account.extreme[row])
-        ratio = jnp.exp(rows_of(reached, positions.assets))
-        deficit = positions.requirement(positions.notional(ratio)) - positions.pnl(ratio)
-        worst.append(parameters.membership @ deficit)
-    required = jnp.maximum(*worst).at[np.array(layout.several_pools, np.int32)].set(account.worst)
-    if layout.edges:
-        pools, rows = (np.array(column, np.int32) for column in zip(*layout.edges, strict=True))
-        reached = account.extreme[rows] >= parameters.edge_reach
-        required = required.at[pools].max(jnp.where(reached, parameters.edge_deficit, -jnp.inf))
-    return _with_bankruptcy_fees(parameters, required)
-
-
-def _with_bankruptcy_fees(parameters: PoolParameters, required: Array) -> Array:
-    """Collateral that just meets a deficit and the fees at the bankruptcy prices that it brings about, [pool, path]."""
-    fees = parameters.bankruptcy_fee
-    if fees is None:
-        return required
-    collateral = required
-    for _ in range(_FEE_ITERATIONS):
-        fee = jnp.zeros_like(required)
-        for position in range(fees.level.shape[1]):
-            here = slice(position, position + 1)
-            fee = fee + jnp.maximum(fees.level[:, here] + fees.slope[:, here] * collateral, 0.0)
-        collateral = required + fee
-    return collateral
 
 
 def _liquidation_step(layout: Layout, parameters: PoolParameters, account: Account, steps: Array) -> Array:
