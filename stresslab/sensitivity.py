@@ -90,9 +90,10 @@ def sensitivities(
         interval (``_change_lower``, ``_change_upper``); and the central difference over the width of the move
         (``_slope``), with ``_slope_standard_error``, ``_slope_lower`` and ``_slope_upper``. Where P(liquidation) of a
         pool is smooth along every path given its grid, ``_pathwise_slope`` is its derivative with its standard error
-        (``_pathwise_slope_standard_error``), and missing elsewhere. ``shock`` is how far a
-        factor is moved, ``shock_unit`` in what, ``shock_in_words`` both as text. Losses are from today's marks as
-        stated: what a move of the prices takes at once is part of them.
+        (``_pathwise_slope_standard_error``), and missing elsewhere. ``shock`` is how far a factor is moved,
+        ``shock_unit`` in what, ``shock_in_words`` both as text; ``moved_position`` names the position whose size alone
+        is moved: the slope of P(liquidation) to it is the position's Euler contribution. Losses are from today's marks
+        as stated: what a move of the prices takes at once is part of them.
 
     Raises
     ------
@@ -128,6 +129,7 @@ def sensitivities(
         "configuration": names,
         "pool": pools,
         "shock": (("factor",), [shock.size for shock in moved], {"long_name": "How far the factor is moved"}),
+        "moved_position": (("factor",), np.array([shock.position for shock in moved], dtype=object)),
         "shock_unit": (("factor",), np.array([shock.unit for shock in moved], dtype=object)),
         "shock_in_words": (("factor", "direction"), np.array([shock.words for shock in moved], dtype=object)),
     }

@@ -18,7 +18,13 @@ from stresslab.report import compile_pages
 from stresslab.report.blocks import LeftOut
 from stresslab.report.charts.sensitivities import by_width, figure_tornado
 from stresslab.report.review import Review
-from stresslab.report.sensitivity_pages import TITLE, finding, sensitivities_figures, sensitivities_page
+from stresslab.report.sensitivity_pages import (
+    TITLE,
+    contributions_table,
+    finding,
+    sensitivities_figures,
+    sensitivities_page,
+)
 from stresslab.results.companions import Companions
 from stresslab.scenario.shocks import FUNDING, shocks
 from stresslab.sensitivity import sensitivities, sensitivities_table
@@ -97,6 +103,45 @@ def test_the_other_slopes_are_those_of_the_closed_form(case_a):
         value, error = slope(case_a[0], factor)
         assert abs(value - oracle) < 3.0 * error, factor
         assert abs(oracle) > 10.0 * error, factor
+
+
+@pytest.fixture(scope="module")
+def pooled():
+    positions = [position("long", 1.0), position("short", -0.6, asset="ETH"), position("other", 0.3, asset="ETH")]
+    question = scenario(
+        positions,
+        [configuration("as_booked", ("pool", [0, 1], 0.1), ("alone", [2], 0.03))],
+        volatilities={"BTC": 0.8, "ETH": 1.0},
+        step=1.0,
+        paths=40_000,
+    )
+    return sensitivities(question, 40_000)
+
+
+def test_contributions_of_positions_and_money_cancel(pooled):
+    # Rates of maintenance are flat, so that P depends on sizes over money alone: Euler's theorem, degree zero.
+    here = pooled.sel(configuration="as_booked", pool="pool")
+    slopes, errors = here.liquidation_probability_slope, here.liquidation_probability_slope_standard_error
+    own = [name for name in pooled.factor.values if str(name).startswith("size of")]
+    assert own == ["size of long", "size of short", "size of other"]
+    parts = slopes.sel(factor=own)
+    error = float(np.sqrt((errors.sel(factor=[*own, "collateral"]) ** 2).sum()))
+    assert abs(float(parts.sum() + slopes.sel(factor="collateral"))) < 4.0 * error + 0.01
+    # The control: without the money they do not cancel; and who is in another pool adds nothing.
+    assert float(parts.sum()) > 10.0 * error
+    assert float(parts.sel(factor="size of other")) == 0.0
+    assert "size of long" not in by_width(pooled, "account_liquidation_probability")
+
+
+def test_contributions_stand_in_a_table_where_a_pool_has_several(pooled, case_a):
+    (table,) = contributions_table(pooled)
+    assert [row[1] for row in table.rows] == ["long", "short"]
+    shown = float(
+        pooled.liquidation_probability_slope.sel(configuration="as_booked", pool="pool", factor="size of long")
+    )
+    # A tenth of the slope, in points.
+    assert float(table.rows[0][2][0]) == pytest.approx(10.0 * shown, abs=0.01)
+    assert contributions_table(case_a[0]) == []
 
 
 def test_changes_are_paired(case_a):

@@ -49,7 +49,7 @@ def command(scenario: str, out: str, paths: int | None, threads: int | None) -> 
         f"{question.configurations[0].name}, {asked:,} paths each: P(any liquidation) {first.stated:.3%}, expected "
         f"shortfall 97.5 % {shortfall.iloc[0].stated:,.0f} {results.attrs['currency']}"
     )
-    click.echo(f"{'':12}{'down, up':44}P(any liquidation), points [95 %]{'':27}expected shortfall")
+    click.echo(f"{'':20}{'down, up':44}P(any liquidation), points [95 %]{'':27}expected shortfall")
     for factor in chance.index:
         one, other = chance.loc[factor], shortfall.loc[factor]
         words = " / ".join(str(each) for each in results.shock_in_words.sel(factor=factor).values)
@@ -58,5 +58,5 @@ def command(scenario: str, out: str, paths: int | None, threads: int | None) -> 
             f"[{100 * one[f'{side}_change_lower']:+.2f}, {100 * one[f'{side}_change_upper']:+.2f}]"
             for side in ("down", "up")
         )
-        click.echo(f"{factor:12}{words:40}{points:60}{other.down_change:+14,.0f} {other.up_change:+14,.0f}")
+        click.echo(f"{factor:20}{words:40}{points:60}{other.down_change:+14,.0f} {other.up_change:+14,.0f}")
     click.echo(f"written to {out}: sensitivities.nc, sensitivities.csv, sensitivities.svg, manifest.json")

@@ -7,7 +7,7 @@ import xarray as xr
 from stresslab.report.blocks import Block, Cell, Column, LeftOut, Page, Table, figure, table, text
 from stresslab.report.charts.sensitivities import TITLES, by_width, figure_tornado
 from stresslab.report.formatting import Estimate, count, days, money, money_estimate, percent, points
-from stresslab.report.review import BOOKED, Review
+from stresslab.report.review import BOOKED, Review, label
 
 TITLE = "Sensitivities"
 _ANY, _TAIL = "account_liquidation_probability", "expected_shortfall"
@@ -56,7 +56,8 @@ def sensitivities_blocks(results: xr.Dataset, appendix: list[Table]) -> list[Blo
         )
         for name in (_ANY, _TAIL)
     ]
-    return [text(told, "finding"), *figures, table(sensitivities_figures(results), appendix)]
+    tables = [sensitivities_figures(results), *contributions_table(results)]
+    return [text(told, "finding"), *figures, *(table(each, appendix) for each in tables)]
 
 
 def sensitivities_figures(results: xr.Dataset) -> Table:
@@ -81,6 +82,45 @@ def sensitivities_figures(results: xr.Dataset) -> Table:
         note="Beneath each change its 95 % interval, paired. Losses are from today’s marks, so a move of the prices "
         "counts what it takes at once. Shortfall: 97.5 %.",
     )
+
+
+def contributions_table(results: xr.Dataset) -> list[Table]:
+    """What each position of a pool of several adds to P(liquidation) of the pool; empty without such a pool.
+
+    The slope to a position's size is its Euler contribution. Where maintenance is in proportion to size, those of all
+    positions and that of the equity add up to nothing, since a pool twice as large with twice the money is the same.
+    """
+    rows: list[list[Cell]] = []
+    moved = [str(factor) for factor in results.factor.values[results.moved_position.values.astype(str) != ""]]
+    for configuration in (BOOKED, "all_cross"):
+        for pool in results.pool.values if configuration in results.configuration.values else ():
+            slopes = {factor: _slope(results, factor, configuration, str(pool)) for factor in moved}
+            members = {factor: slope for factor, slope in slopes.items() if abs(slope.value) > 0.0}
+            if len(members) < 2:
+                continue
+            ranked = sorted(members, key=lambda factor: -members[factor].value)
+            for place, factor in enumerate(ranked):
+                title = f"{pool}, {label(configuration)}" if place == 0 else ""
+                position = str(results.moved_position.sel(factor=factor).item())
+                rows.append([title, position, points(members[factor])])
+    if not rows:
+        return []
+    columns = (
+        Column("Pool", "left", 1.0),
+        Column("Position", "left", 1.0),
+        Column("10 % more of it,\npoints of P(liquidation)", "right"),
+    )
+    note = (
+        "A tenth of the slope to the size of the position alone, its Euler contribution, with its 95 % interval; what "
+        "is added is traded at the mark. Negative: the position shields its pool. One that changes nothing is left out."
+    )
+    return [Table("What each position adds to the liquidation of its pool", columns, rows, note=note)]
+
+
+def _slope(results: xr.Dataset, factor: str, configuration: str, pool: str) -> Estimate:
+    where = {"factor": factor, "configuration": configuration, "pool": pool}
+    ends = (0.1 * float(results[f"liquidation_probability_slope{end}"].sel(where)) for end in ("", "_lower", "_upper"))
+    return Estimate(*ends)
 
 
 def _name(factor: str) -> str:

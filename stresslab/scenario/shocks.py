@@ -25,6 +25,8 @@ JUMP_RATE = 0.25
 SIZE = 0.1
 FUNDING = 1e-4
 """How far each factor is moved: shares of itself, a weight, and a rate of an interval."""
+MOST_POSITIONS = 12
+"""How many positions are moved alone, each at the price of two simulations."""
 
 _Move = Callable[[Scenario, float], Scenario]
 
@@ -45,6 +47,8 @@ class Shock:
         The move down and the move up, as a reader meets them.
     scenarios : tuple of Scenario
         The question with the factor moved down, and up.
+    position : str
+        The position whose size alone is moved; empty where the factor is one of the whole book.
     """
 
     factor: str
@@ -52,6 +56,7 @@ class Shock:
     size: float
     words: tuple[str, str]
     scenarios: tuple[Scenario, Scenario]
+    position: str = ""
 
 
 def shocks(scenario: Scenario) -> tuple[Shock, ...]:
@@ -68,7 +73,8 @@ def shocks(scenario: Scenario) -> tuple[Shock, ...]:
         ``price``: marks of all contracts, at once and together. ``size``: every position, what is added or given up
         being traded at the mark, so that equity stays. ``collateral``: of every pool, collateral assets included;
         idle cash stays. ``leverage``: by way of the collateral, which is divided. ``volatility``; ``correlation``,
-        moved towards one or zero; ``jump_rate``; ``funding``: every rate of an interval. Those that the market does
+        moved towards one or zero; ``jump_rate``; ``funding``: every rate of an interval; and in a book of several, as
+        ``size of ID``, each of its `MOST_POSITIONS` largest positions alone. Those that the market does
         not have are left out: volatility of given paths, correlation of one asset or of bars drawn whole, jumps of a
         model without them or at a rate that the step cannot hold, funding where none is paid.
     """
@@ -97,7 +103,29 @@ def shocks(scenario: Scenario) -> tuple[Shock, ...]:
         )
         words = f"−{FUNDING:.2%} an interval", f"+{FUNDING:.2%} an interval"
         found.append(Shock("funding", "rate of an interval", FUNDING, words, (lower, upper)))
-    return tuple(found)
+    return (*found, *_shocks_of_positions(scenario))
+
+
+def _shocks_of_positions(scenario: Scenario) -> list[Shock]:
+    """The sizes of the largest positions, one after another; none where there is one."""
+
+    def value(position: Position) -> float:
+        kind = CONTRACTS[position.symbol.contract]
+        return abs(position.quantity) * kind.unit_value(position.mark_price or position.entry_price)
+
+    traded = [each for each in scenario.book.positions if not each.is_collateral]
+    if len(traded) < 2:
+        return []
+    largest = sorted(traded, key=value, reverse=True)[:MOST_POSITIONS]
+    found = []
+    for position in (each for each in traded if each in largest):
+
+        def moved(question: Scenario, factor: float, only: Position = position) -> Scenario:
+            return _with_sizes(question, factor, only)
+
+        shock = _relative(scenario, f"size of {position.id}", SIZE, moved)
+        found.append(replace(shock, position=position.id))
+    return found
 
 
 def with_multiple(scenario: Scenario, factor: str, multiple: float) -> Scenario:
@@ -138,9 +166,11 @@ def _with_prices(scenario: Scenario, factor: float) -> Scenario:
     )
 
 
-def _with_sizes(scenario: Scenario, factor: float) -> Scenario:
+def _with_sizes(scenario: Scenario, factor: float, only: Position | None = None) -> Scenario:
     positions = tuple(
-        each if each.is_collateral else replace(each, quantity=each.quantity * factor, entry_price=_entry(each, factor))
+        each
+        if each.is_collateral or (only is not None and each.id != only.id)
+        else replace(each, quantity=each.quantity * factor, entry_price=_entry(each, factor))
         for each in scenario.book.positions
     )
     return replace(scenario, book=replace(scenario.book, positions=positions))

@@ -23,9 +23,10 @@ _SOLID = "#b4b4b4"
 
 
 def by_width(results: xr.Dataset, name: str, configuration: str = BOOKED, pool: str | None = None) -> list[str]:
-    """Factors, the one with the largest change in either direction first."""
+    """Factors of the whole book, the one with the largest change in either direction first."""
     changes = abs(_at(results, f"{name}_change", configuration, pool)).max("direction")
-    order = sorted(range(changes.size), key=lambda place: -float(changes[place]))
+    whole = [place for place in range(changes.size) if not str(results.moved_position.values[place])]
+    order = sorted(whole, key=lambda place: -float(changes[place]))
     return [str(results.factor.values[place]) for place in order]
 
 
