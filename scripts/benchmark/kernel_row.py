@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from scripts.benchmark.row import Finding, Row, Tests, shares_of
 from scripts.benchmark.work import STEP, Work, book, market
+from stresslab.margin.places import places_of
 from stresslab.margin.problem import Bridge, build_problem
 from stresslab.market import noise
 from stresslab.market.models import MODELS
@@ -33,9 +34,9 @@ def kernel_row(work: Work, bridge: Bridge, model: str = "gbm") -> Row:
         noise.stream_keys(1, problem.several_streams),  # type: ignore[arg-type]
     )
     grid = block.Grid(np.float32(STEP), np.array([work.steps], np.int32))  # type: ignore[arg-type]
-    leaves = problem.parameters, process, streams, grid
+    leaves = places_of(problem.layout, work.assets), problem.parameters, process, streams, grid
     started = time.perf_counter()
-    compiled = block.simulate_block.lower(problem.layout, *leaves, np.uint32(0)).compile()
+    compiled = block.simulate_block.lower(*leaves, np.uint32(0)).compile()
     seconds = time.perf_counter() - started
     order = [stake for stakes in problem.configuration_stakes for stake in stakes]
 

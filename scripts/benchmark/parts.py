@@ -20,6 +20,7 @@ from jax import Array, lax
 from scripts.benchmark.work import STEP, Work, book, market
 from stresslab.margin import pool_engine
 from stresslab.margin.legs import Legs, rows_of
+from stresslab.margin.places import places_of
 from stresslab.margin.problem import build_problem
 from stresslab.market import gbm, noise
 from stresslab.market.process import MarketStep, Noise
@@ -45,7 +46,8 @@ def parts(work: Work) -> dict[str, Part]:
     dt = jnp.float32(STEP)
     legs = Legs(problem.layout, problem.parameters)
     width = block.BLOCK_WIDTH
-    alone = pool_engine.init(single.layout, single.parameters, width)
+    single_places = places_of(single.layout, work.assets)
+    alone = pool_engine.init(single_places, single.parameters, width)
     pools = len(problem.layout.several_pools)
     deviation = process.volatility * dt**0.5
     halves = jnp.full((pools, width), 0.5, jnp.float32)
@@ -68,7 +70,7 @@ def parts(work: Work) -> dict[str, Part]:
     def bridge(step: Array, values: Array) -> Array:
         moved = MarketStep(values, values + deviation, deviation, process.factor)
         uniforms = noise.uniform(lax.bitcast_convert_type(values, jnp.uint32))
-        after = pool_engine.step(single.layout, single.parameters, alone, moved, uniforms, halves)
+        after = pool_engine.step(single_places, single.parameters, alone, moved, uniforms, halves)
         return after.extreme + after.survived
 
     def tiers(step: Array, values: Array) -> Array:
@@ -138,8 +140,8 @@ def _whole(work: Work) -> Callable[[], object]:
     asset_keys = noise.stream_keys(1, gbm.streams(specification.assets))
     streams = block.Streams(asset_keys, noise.stream_keys(1, problem.several_streams))  # type: ignore[arg-type]
     grid = block.Grid(np.float32(STEP), np.array([work.steps], np.int32))  # type: ignore[arg-type]
-    leaves = problem.parameters, process, streams, grid, np.uint32(0)
-    compiled = block.simulate_block.lower(problem.layout, *leaves).compile()
+    leaves = places_of(problem.layout, work.assets), problem.parameters, process, streams, grid, np.uint32(0)
+    compiled = block.simulate_block.lower(*leaves).compile()
     return lambda: jax.block_until_ready(compiled(*leaves))  # type: ignore[no-untyped-call]
 
 

@@ -37,6 +37,7 @@ def run_blocks(
     threads : int, optional
         Blocks in flight; by default one a core.
     """
+    from stresslab.margin.places import places_of
     from stresslab.margin.problem import build_problem
     from stresslab.market import noise
     from stresslab.market.models import MODELS, build_process
@@ -46,17 +47,16 @@ def run_blocks(
 
     assets = scenario.market.assets
     problem = build_problem(scenario.book, configurations, assets)
-    parameters, process = problem.parameters, build_process(scenario.market, scenario.step)
+    places, parameters = places_of(problem.layout, len(assets)), problem.parameters
+    process = build_process(scenario.market, scenario.step)
     names = (MODELS[scenario.market.model].streams(assets), problem.several_streams)
     streams = block.Streams(*(np.asarray(noise.stream_keys(scenario.seed, each)) for each in names))  # type: ignore[arg-type]
     steps = np.array([scenario.steps], np.int32)
     grid = block.Grid(np.float32(scenario.step / DAYS_PER_YEAR), steps)  # type: ignore[arg-type]
-    program = compiled(
-        lambda: block.simulate_block.lower(problem.layout, parameters, process, streams, grid, np.uint32(0))
-    )
+    program = compiled(lambda: block.simulate_block.lower(places, parameters, process, streams, grid, np.uint32(0)))
 
     def work(first: int) -> None:
-        result = program(parameters, process, streams, grid, np.uint32(first))
+        result = program(places, parameters, process, streams, grid, np.uint32(first))
         take(slice(first, min(first + block.BLOCK_WIDTH, scenario.paths)), problem, result.outcome)
 
     with ThreadPoolExecutor(threads or os.cpu_count() or 1, thread_name_prefix="block") as executor:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import jax.numpy as jnp
-import numpy as np
 from jax import Array, lax
 
 from stresslab.margin.legs import Legs, rows_of
-from stresslab.margin.problem import NOBODY, Layout, PoolParameters
+from stresslab.margin.places import Places
+from stresslab.margin.problem import NOBODY, PoolParameters
 
 
 def surplus_lost(legs: Legs, price_ratio: Array) -> Array:
@@ -24,12 +24,12 @@ def surplus_lost(legs: Legs, price_ratio: Array) -> Array:
     return legs.requirement(legs.notional_at(price_ratio)) - legs.pnl_at(price_ratio) - today
 
 
-def drivers_on_several(layout: Layout, legs: Legs, price_ratio: Array) -> Array:
+def drivers_on_several(places: Places, legs: Legs, price_ratio: Array) -> Array:
     """The member of each stake on several prices that has lost most surplus, the first of equals.
 
     Parameters
     ----------
-    layout, legs : Layout, Legs
+    places, legs : Places, Legs
         The problem and its legs.
     price_ratio : jax.Array
         Price over start price of the assets of the legs, [asset of a leg, path].
@@ -39,25 +39,27 @@ def drivers_on_several(layout: Layout, legs: Legs, price_ratio: Array) -> Array:
     jax.Array
         Its place among the book's positions, [stake, path], int16.
     """
-    membership, places = jnp.asarray(legs.membership), jnp.array(layout.legs, jnp.int16)
+    membership = jnp.asarray(legs.membership)
+    own = jnp.arange(membership.shape[1]) if places.leg is None else jnp.asarray(places.leg)
+    positions = own.astype(jnp.int16)
     lost = surplus_lost(legs, rows_of(price_ratio, legs.asset_of_leg))
 
     # Leg by leg: an array of pools by legs by paths would leave the cache.
     def look(leg: Array, best: tuple[Array, Array]) -> tuple[Array, Array]:
         own = jnp.where(membership[:, leg][:, None] > 0.0, lost[leg][None, :], -jnp.inf)
-        return jnp.maximum(best[0], own), jnp.where(own > best[0], places[leg], best[1])
+        return jnp.maximum(best[0], own), jnp.where(own > best[0], positions[leg], best[1])
 
     shape = membership.shape[0], lost.shape[1]
     start = jnp.full(shape, -jnp.inf, lost.dtype), jnp.full(shape, NOBODY, jnp.int16)
-    return rows_of(lax.fori_loop(0, lost.shape[0], look, start)[1], layout.several_stakes)
+    return rows_of(lax.fori_loop(0, lost.shape[0], look, start)[1], places.several_stake)
 
 
-def drivers_on_one_price(layout: Layout, parameters: PoolParameters, reached: Array, survived: Array) -> Array:
+def drivers_on_one_price(places: Places, parameters: PoolParameters, reached: Array, survived: Array) -> Array:
     """The same for stakes on one price, at the price that liquidates them.
 
     Parameters
     ----------
-    layout, parameters : Layout, PoolParameters
+    places, parameters : Places, PoolParameters
         The problem.
     reached, survived : jax.Array
         As the account of the pool engine holds them, [watch, path].
@@ -67,11 +69,12 @@ def drivers_on_one_price(layout: Layout, parameters: PoolParameters, reached: Ar
     jax.Array
         [stake, path], int16; of no meaning where no barrier was reached.
     """
-    if not layout.single_stakes:
+    if not places.stake_watches.shape[0]:
         return jnp.zeros((0, reached.shape[1]), jnp.int16)
-    log_price = _first_reached(layout, parameters, reached, survived)
-    positions = Legs(layout, parameters, every_position=True)
-    members = parameters.membership[np.array(layout.stake_pools[: len(layout.single_stakes)], np.int32)]
+    side = rows_of(places.row_side, places.watch_row)
+    log_price = first_reached(places, side * jnp.where(reached > 0.0, reached, parameters.barrier), survived)
+    positions = Legs(places, parameters, every_position=True)
+    members = rows_of(parameters.membership, places.stake_pool[: places.stake_watches.shape[0]])
 
     def driver(stake: tuple[Array, Array]) -> Array:
         member, reached = stake
@@ -81,15 +84,8 @@ def drivers_on_one_price(layout: Layout, parameters: PoolParameters, reached: Ar
     return jnp.asarray(lax.map(driver, (members, log_price)))
 
 
-def _first_reached(layout: Layout, parameters: PoolParameters, reached: Array, survived: Array) -> Array:
-    """Log of price over start price at the barrier that each stake on one price came to first, [stake, path]."""
-    rows = np.array(layout.watches, np.int32)
-    side = np.array([side for _, side in layout.rows], np.float32)[rows][:, None]
-    there = side * jnp.where(reached > 0.0, reached, parameters.barrier)
-    found = []
-    for watches in layout.single_stakes:
-        first = there[watches[0]]
-        for watch in watches[1:]:
-            first = jnp.where(survived[watch] < survived[watches[0]], there[watch], first)
-        found.append(first)
-    return jnp.stack(found)
+def first_reached(places: Places, values: Array, survived: Array) -> Array:
+    """Values at the barrier that each stake on one price came to first, [stake, path], of values [watch, path]."""
+    one, other = places.stake_watches[:, 0], places.stake_watches[:, 1]
+    earlier = rows_of(survived, other) < rows_of(survived, one)
+    return jnp.where(earlier, rows_of(values, other), rows_of(values, one))

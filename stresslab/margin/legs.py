@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from stresslab.margin.pool_variance import class_squares, member_factors
+from stresslab.margin.places import Places
+from stresslab.margin.pool_variance import class_squares, factor_rows, member_factors
 from stresslab.margin.problem import KindParameters, Layout, PoolParameters, RuleParameters
 from stresslab.market.process import MarketStep
 from stresslab.venues.rules.tier_rules import DISCOUNT
@@ -16,8 +17,17 @@ from stresslab.venues.rules.tier_rules import DISCOUNT
 _TINY = 1e-30  # keeps a quotient of nothing by nothing finite
 
 
-def rows_of(values: Array, rows: tuple[int, ...]) -> Array:
-    """Rows by static index; nothing is copied where they are all there in order."""
+Rows = tuple[int, ...] | Array | None
+"""Places of rows: compiled in, or an index array, int32; None for all in order."""
+
+
+def rows_of(values: Array, rows: Rows) -> Array:
+    """Rows of an array, places on its first axis; nothing is copied where they are known to be all there in order."""
+    if rows is None:
+        return values
+    if not isinstance(rows, tuple):
+        # Places are within bounds by construction, and without a mode the compiler would have each of them checked.
+        return jnp.take(values, rows, axis=0, mode="clip")
     if (values.shape[0] == 1 and len(set(rows)) == 1) or rows == tuple(range(values.shape[0])):
         return values
     return values[np.array(rows, np.int32)]
@@ -67,20 +77,17 @@ class Legs:
 
     Parameters
     ----------
-    layout, parameters : Layout or PoolGroup, PoolParameters
-        The problem.
+    layout, parameters : Layout or PoolGroup or Places, PoolParameters
+        The problem. The places of the first two are compiled in, those of the last are not.
     every_position : bool
         All positions, with one row of prices for each; by default the layout's legs, with one row of prices for each
         asset among them.
     """
 
-    def __init__(self, layout: Layout | PoolGroup, parameters: PoolParameters, *, every_position: bool = False) -> None:
-        legs = tuple(range(len(layout.position_assets))) if every_position else layout.legs
-        used = [layout.position_assets[leg] for leg in legs]
-        self.assets = tuple(used) if every_position else tuple(dict.fromkeys(used))
-        self.asset_of_leg = (
-            tuple(self.assets.index(asset) for asset in used) if not every_position else tuple(range(len(legs)))
-        )
+    def __init__(
+        self, layout: Layout | PoolGroup | Places, parameters: PoolParameters, *, every_position: bool = False
+    ) -> None:
+        legs, self.assets, self.asset_of_leg = _leg_rows(layout, every_position=every_position)
         self.value = rows_of(parameters.notional, legs)
         self.side = rows_of(parameters.side, legs)
         self.pnl_today = rows_of(parameters.pnl, legs)
@@ -97,11 +104,8 @@ class Legs:
             self.slope = jnp.where(self.rules.rises, self.slope, -self.slope)
         self.kinds = None if parameters.kinds is None else KindParameters(*(rows_of(x, legs) for x in parameters.kinds))
         self.classes = () if every_position else parameters.classes
-        self.membership = (
-            rows_of(parameters.membership, layout.several_pools)[:, np.array(legs, np.int32)]
-            if legs
-            else parameters.membership[:0, :0]
-        )
+        several = layout.several_pool if isinstance(layout, Places) else layout.several_pools
+        self.membership = rows_of(rows_of(parameters.membership, several).T, legs).T
 
     def unit_ratio(self, price_ratio: Array) -> Array:
         """Unit value over today's where every leg has a price ratio of its own: the ratio, or its reciprocal (M2)."""
@@ -243,16 +247,37 @@ class Legs:
         own = self.member_factors(market.factor) if factors is None else factors
         # Pools with all legs, or with more than any class has, come first.
         whole = self.membership[: self.membership.shape[0] - sum(each.leg.shape[0] for each in self.classes)]
-        parts = [_variance_of_whole(whole, scaled, market.factor[np.array(assets, np.int32)])] if whole.shape[0] else []
+        parts = [_variance_of_whole(whole, scaled, factor_rows(market.factor, assets))] if whole.shape[0] else []
         parts += [class_squares(each, factor, scaled) for each, factor in zip(self.classes, own, strict=True)]
         result = parts[0] if len(parts) == 1 else jnp.concatenate(parts)
         if market.common is not None:
             result = (1.0 - market.common) * result + market.common * self.pooled(scaled) ** 2
         return result
 
-    def _market_assets(self) -> tuple[int, ...]:
+    def _market_assets(self) -> Rows:
         """Asset of each leg on the market's axis."""
-        return tuple(self.assets[asset] for asset in self.asset_of_leg)
+        if self.assets is None or self.asset_of_leg is None:
+            return self.asset_of_leg if self.assets is None else self.assets
+        if isinstance(self.assets, tuple) and isinstance(self.asset_of_leg, tuple):
+            return tuple(self.assets[asset] for asset in self.asset_of_leg)
+        return rows_of(jnp.asarray(self.assets), self.asset_of_leg)
+
+
+def _leg_rows(layout: Layout | PoolGroup | Places, *, every_position: bool) -> tuple[Rows, Rows, Rows]:
+    """Positions of the legs, their assets each once, and the place among these of each leg's."""
+    if isinstance(layout, Places):
+        own = (
+            (None, layout.position_asset, None)
+            if every_position
+            else (layout.leg, layout.leg_asset, layout.asset_of_leg)
+        )
+        return own
+    legs = tuple(range(len(layout.position_assets))) if every_position else layout.legs
+    used = tuple(layout.position_assets[leg] for leg in legs)
+    if every_position:
+        return legs, used, tuple(range(len(legs)))
+    assets = tuple(dict.fromkeys(used))
+    return legs, assets, tuple(assets.index(asset) for asset in used)
 
 
 def _variance_of_whole(membership: Array, scaled: Array, factor: Array) -> Array:

@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import jax.numpy as jnp
-import numpy as np
 from jax import Array, lax
 
-from stresslab.margin.drivers import drivers_on_one_price, drivers_on_several
+from stresslab.margin.drivers import drivers_on_one_price, drivers_on_several, first_reached
 from stresslab.margin.legs import Legs, any_of, rows_of
-from stresslab.margin.problem import NOBODY, Layout, PoolParameters
+from stresslab.margin.places import Places
+from stresslab.margin.problem import NOBODY, PoolParameters
 from stresslab.margin.required_collateral import required_collateral
 from stresslab.market.process import MarketStep
 
@@ -31,8 +31,6 @@ class Account(NamedTuple):
     reached : jax.Array
         Side times the log price at which a barrier was passed at a step's end, [watch, path]; 0 where that is the
         barrier itself.
-    price_ratio : jax.Array
-        Price over start price of the assets of pools on several prices, [asset of a leg, path].
     requirement : jax.Array
         Maintenance requirement less profit and loss of each pool on several prices, [pool, path].
     worst : jax.Array
@@ -48,7 +46,6 @@ class Account(NamedTuple):
     extreme: Array
     survived: Array
     reached: Array
-    price_ratio: Array
     requirement: Array
     worst: Array
     several_survived: Array
@@ -87,31 +84,30 @@ class Outcome(NamedTuple):
     failed: Array
 
 
-def init(layout: Layout, parameters: PoolParameters, paths: int) -> Account:
+def init(places: Places, parameters: PoolParameters, paths: int) -> Account:
     """State of the account before the first step, at today's marks, on a block of paths."""
-    legs = Legs(layout, parameters)
-    ratio = jnp.ones((len(legs.assets), paths), jnp.float32)
-    requirement = legs.pooled(legs.requirement(legs.notional(ratio)) - legs.pnl(ratio))
-    collateral, threshold = (_several(layout, values) for values in (parameters.collateral, parameters.threshold))
-    liquidated = threshold <= rows_of(requirement, layout.several_stakes)
-    equity = legs.pooled(legs.pnl(ratio) - parameters.fee_rate * legs.closed(legs.notional(ratio)))
-    equity = rows_of(equity, layout.several_stakes) + collateral * (layout.bridge == "every_pool")
-    watches = len(layout.watches)
+    legs = Legs(places, parameters)
+    today = jnp.ones((1, paths), jnp.float32)
+    requirement = legs.pooled(legs.requirement(legs.notional_at(today)) - legs.pnl_at(today))
+    collateral, threshold = (_several(places, values) for values in (parameters.collateral, parameters.threshold))
+    liquidated = threshold <= rows_of(requirement, places.several_stake)
+    equity = legs.pooled(legs.pnl_at(today) - parameters.fee_rate * legs.closed(legs.notional_at(today)))
+    equity = rows_of(equity, places.several_stake) + collateral * (places.bridge == "every_pool")
+    watches = parameters.barrier.shape[0]
     return Account(
-        extreme=jnp.zeros((len(layout.rows), paths), jnp.float32),
+        extreme=jnp.zeros((places.row_side.shape[0], paths), jnp.float32),
         survived=jnp.zeros((watches, paths), jnp.int32),
         reached=jnp.zeros((watches, paths), jnp.float32),
-        price_ratio=ratio,
         requirement=requirement,
         worst=requirement,
-        several_survived=jnp.zeros((len(layout.several_stakes), paths), jnp.int32),
+        several_survived=jnp.zeros(liquidated.shape, jnp.int32),
         settlement=jnp.where(liquidated, equity, 0.0),
-        driver=jnp.full((len(layout.several_stakes), paths), NOBODY, jnp.int16),
+        driver=jnp.full(liquidated.shape, NOBODY, jnp.int16),
     )
 
 
 def step(
-    layout: Layout,
+    places: Places,
     parameters: PoolParameters,
     account: Account,
     market: MarketStep,
@@ -123,7 +119,7 @@ def step(
 
     Parameters
     ----------
-    layout, parameters : Layout, PoolParameters
+    places, parameters : Places, PoolParameters
         The problem.
     account : Account
         State at the start of the step.
@@ -136,21 +132,20 @@ def step(
     factors : tuple of jax.Array, optional
         Of `Legs.member_factors`, where they were worked out before the first step.
     """
-    account = _step_single(layout, parameters, account, market, bridge)
-    if layout.several_pools:
-        account = _step_several(layout, parameters, account, market, pool_bridge, factors)
+    account = _step_single(places, parameters, account, market, bridge)
+    if places.several_pool.shape[0]:
+        account = _step_several(places, parameters, account, market, pool_bridge, factors)
     return account
 
 
 def _step_single(
-    layout: Layout, parameters: PoolParameters, account: Account, market: MarketStep, bridge: Array
+    places: Places, parameters: PoolParameters, account: Account, market: MarketStep, bridge: Array
 ) -> Account:
-    if not layout.rows:
+    if not places.row_side.shape[0]:
         return account
-    assets = tuple(asset for asset, _ in layout.rows)
-    side = jnp.array([[side] for _, side in layout.rows], jnp.float32)
+    assets, side = places.row_asset, places.row_side
     start, end = rows_of(market.start_log_price, assets), rows_of(market.log_price, assets)
-    if layout.bridge == "none":
+    if places.bridge == "none":
         inside = side * end
     elif market.low_log_price is not None and market.high_log_price is not None:
         low, high = rows_of(market.low_log_price, assets), rows_of(market.high_log_price, assets)
@@ -159,42 +154,41 @@ def _step_single(
         last = rows_of(market.before_gap, assets)
         # One uniform serves both extremes of an asset: low draws push the minimum down, high ones the maximum up.
         draw = rows_of(bridge, assets)
-        draw = jnp.where(side > 0, 1.0 - draw, draw) if any(s > 0 for _, s in layout.rows) else draw
+        draw = jnp.where(side > 0, 1.0 - draw, draw)
         width = _bridge_width(last - start, rows_of(market.deviation, assets) ** 2, draw)
         inside = 0.5 * (side * (start + last) + width)
     extreme = before = account.extreme
-    if layout.bridge != "none":
+    if places.bridge != "none":
         extreme = before = jnp.maximum(before, inside)
-    if layout.bridge == "none" or market.gap is not None:
+    if places.bridge == "none" or market.gap is not None:
         extreme = jnp.maximum(before, side * end)
-    held = rows_of(extreme, layout.watches) < parameters.barrier
-    if layout.bridge == "none" or market.gap is not None:
-        passed = ~held & (rows_of(before, layout.watches) < parameters.barrier)
-        account = account._replace(reached=jnp.where(passed, rows_of(side * end, layout.watches), account.reached))
+    held = rows_of(extreme, places.watch_row) < parameters.barrier
+    if places.bridge == "none" or market.gap is not None:
+        passed = ~held & (rows_of(before, places.watch_row) < parameters.barrier)
+        account = account._replace(reached=jnp.where(passed, rows_of(side * end, places.watch_row), account.reached))
     return account._replace(extreme=extreme, survived=account.survived + held)
 
 
 def _step_several(
-    layout: Layout,
+    places: Places,
     parameters: PoolParameters,
     account: Account,
     market: MarketStep,
     pool_bridge: Array,
     factors: tuple[Array, ...] | None,
 ) -> Account:
-    legs = Legs(layout, parameters)
+    legs = Legs(places, parameters)
     ratio = jnp.exp(rows_of(market.log_price, legs.assets))
     notional = legs.notional(ratio)
     required = legs.requirement(notional)
     pnl = legs.pnl(ratio)
     requirement = last_requirement = legs.pooled(required - pnl)
-    last_ratio = ratio
     if market.gap is not None:
         last_ratio = jnp.exp(rows_of(market.before_gap, legs.assets))
         last_requirement = legs.pooled(legs.requirement(legs.notional(last_ratio)) - legs.pnl(last_ratio))
-    if layout.bridge == "every_pool":
+    if places.bridge == "every_pool":
         # At the geometric middle of the step: the slope of each surplus in log prices, what a crossing leaves, and why.
-        middle_ratio = jnp.sqrt(account.price_ratio * last_ratio)
+        middle_ratio = jnp.exp(0.5 * rows_of(market.start_log_price + market.before_gap, legs.assets))
         middle = legs.notional(middle_ratio)
         variance = legs.variance(legs.surplus_exposure(middle), market, factors)
         width = _bridge_width(last_requirement - account.requirement, variance, pool_bridge)
@@ -204,41 +198,41 @@ def _step_several(
     worst = before = jnp.maximum(account.worst, worst_inside)
     if market.gap is not None:
         worst = jnp.maximum(before, requirement)
-    threshold = _several(layout, parameters.threshold)
-    held = threshold > rows_of(worst, layout.several_stakes)
-    liquidated = ~held & (threshold > rows_of(account.worst, layout.several_stakes))
+    threshold = _several(places, parameters.threshold)
+    held = threshold > rows_of(worst, places.several_stake)
+    liquidated = ~held & (threshold > rows_of(account.worst, places.several_stake))
 
     def settle() -> tuple[Array, Array]:
-        if layout.bridge == "every_pool":
+        if places.bridge == "every_pool":
             equity = legs.pooled(legs.requirement(middle) - parameters.fee_rate * legs.closed(middle))
-            equity = rows_of(equity, layout.several_stakes) + _several(layout, parameters.closing_fee)
-            driver = drivers_on_several(layout, legs, middle_ratio)
+            equity = rows_of(equity, places.several_stake) + _several(places, parameters.closing_fee)
+            driver = drivers_on_several(places, legs, middle_ratio)
         else:
             equity = legs.pooled(pnl - parameters.fee_rate * legs.closed(notional))
-            equity = rows_of(equity, layout.several_stakes)
-            driver = drivers_on_several(layout, legs, ratio)
-        if layout.bridge == "every_pool" and market.gap is not None:
-            jumped = threshold > rows_of(before, layout.several_stakes)
-            there = rows_of(legs.pooled(pnl - parameters.fee_rate * legs.closed(notional)), layout.several_stakes)
-            equity = jnp.where(jumped, there + _several(layout, parameters.collateral), equity)
-            driver = jnp.where(jumped, drivers_on_several(layout, legs, ratio), driver)
+            equity = rows_of(equity, places.several_stake)
+            driver = drivers_on_several(places, legs, ratio)
+        if places.bridge == "every_pool" and market.gap is not None:
+            jumped = threshold > rows_of(before, places.several_stake)
+            there = rows_of(legs.pooled(pnl - parameters.fee_rate * legs.closed(notional)), places.several_stake)
+            equity = jnp.where(jumped, there + _several(places, parameters.collateral), equity)
+            driver = jnp.where(jumped, drivers_on_several(places, legs, ratio), driver)
         return jnp.where(liquidated, equity, account.settlement), jnp.where(liquidated, driver, account.driver)
 
     # Most steps of a block liquidate nothing, so what a liquidation leaves is worked out only when there is one.
     settlement, driver = lax.cond(any_of(liquidated), settle, lambda: (account.settlement, account.driver))
     survived = account.several_survived + held
-    market_now = {"price_ratio": ratio, "requirement": requirement, "worst": worst}
-    return account._replace(several_survived=survived, settlement=settlement, driver=driver, **market_now)
+    reached = {"requirement": requirement, "worst": worst}
+    return account._replace(several_survived=survived, settlement=settlement, driver=driver, **reached)
 
 
 def margin_ratios(
-    layout: Layout, parameters: PoolParameters, account: Account, log_price: Array, elapsed: Array
+    places: Places, parameters: PoolParameters, account: Account, log_price: Array, elapsed: Array
 ) -> Array:
     """Equity less haircuts over maintenance margin of every stake now; 1 where it is liquidated.
 
     Parameters
     ----------
-    layout, parameters, account : Layout, PoolParameters, Account
+    places, parameters, account : Places, PoolParameters, Account
         The problem and its state.
     log_price : jax.Array
         Log of price over start price now, [asset, path].
@@ -250,35 +244,35 @@ def margin_ratios(
     jax.Array
         [stake, path], at least 1.
     """
-    positions = Legs(layout, parameters, every_position=True)
+    positions = Legs(places, parameters, every_position=True)
     ratio = jnp.exp(rows_of(log_price, positions.assets))
-    equity = parameters.collateral + rows_of(parameters.membership @ positions.pnl(ratio), layout.stake_pools)
+    equity = parameters.collateral + rows_of(parameters.membership @ positions.pnl(ratio), places.stake_pool)
     demanded = positions.requirement(positions.notional(ratio))
-    required = rows_of(parameters.membership @ demanded, layout.stake_pools) + parameters.closing_fee
+    required = rows_of(parameters.membership @ demanded, places.stake_pool) + parameters.closing_fee
     haircut = positions.haircut(demanded)
     if haircut is not None:
-        discount = rows_of(parameters.membership @ haircut, layout.stake_pools)
+        discount = rows_of(parameters.membership @ haircut, places.stake_pool)
         equity, required = equity - discount, required - discount
-    alive = _alive(layout, parameters, account, elapsed)
+    alive = _alive(places, parameters, account, elapsed)
     return jnp.where(alive, jnp.maximum(equity / required, 1.0), 1.0)
 
 
-def finalize(layout: Layout, parameters: PoolParameters, account: Account, log_price: Array, steps: Array) -> Outcome:
+def finalize(places: Places, parameters: PoolParameters, account: Account, log_price: Array, steps: Array) -> Outcome:
     """Outcomes of a block after its last step."""
-    positions = Legs(layout, parameters, every_position=True)
+    positions = Legs(places, parameters, every_position=True)
     ratio = jnp.exp(rows_of(log_price, positions.assets))
     pnl = parameters.membership @ positions.pnl(ratio)
     pnl_today = parameters.membership @ parameters.pnl
-    alive = _alive(layout, parameters, account, steps)
+    alive = _alive(places, parameters, account, steps)
     settlement = jnp.concatenate(
-        [_single_settlement(layout, parameters, account), _several_settlement(layout, parameters, account)]
+        [_single_settlement(places, parameters, account), _several_settlement(places, parameters, account)]
     )
     left = jnp.maximum(settlement, 0.0) * parameters.returned
-    value_today = jnp.maximum(parameters.collateral + rows_of(pnl_today, layout.stake_pools), 0.0)
-    profit = jnp.where(alive, rows_of(pnl - pnl_today, layout.stake_pools), left - value_today)
-    required = required_collateral(layout, parameters, account.extreme, account.worst, log_price)
-    step = _liquidation_step(layout, parameters, account, steps)
-    on_one_price = drivers_on_one_price(layout, parameters, account.reached, account.survived)
+    value_today = jnp.maximum(parameters.collateral + rows_of(pnl_today, places.stake_pool), 0.0)
+    profit = jnp.where(alive, rows_of(pnl - pnl_today, places.stake_pool), left - value_today)
+    required = required_collateral(places, parameters, account.extreme, account.worst, log_price)
+    step = _liquidation_step(places, parameters, account, steps)
+    on_one_price = drivers_on_one_price(places, parameters, account.reached, account.survived)
     driver = jnp.concatenate([on_one_price, account.driver])
     finite = [jnp.isfinite(values).all(axis=0) for values in (log_price, profit, required)]
     return Outcome(
@@ -292,43 +286,35 @@ def finalize(layout: Layout, parameters: PoolParameters, account: Account, log_p
     )
 
 
-def _liquidation_step(layout: Layout, parameters: PoolParameters, account: Account, steps: Array) -> Array:
-    survived = jnp.concatenate([*_by_stake(layout, account.survived), account.several_survived])
+def _liquidation_step(places: Places, parameters: PoolParameters, account: Account, steps: Array) -> Array:
+    survived = jnp.concatenate([_by_stake(places, account.survived), account.several_survived])
     today = jnp.concatenate(
         [
-            *_by_stake(layout, (parameters.barrier > 0.0).astype(jnp.int32)),
-            (_several(layout, parameters.threshold) > _several_deficit_today(layout, parameters)).astype(jnp.int32),
+            _by_stake(places, (parameters.barrier > 0.0).astype(jnp.int32)),
+            (_several(places, parameters.threshold) > _several_deficit_today(places, parameters)).astype(jnp.int32),
         ]
     )
     return jnp.where(today == 0, 0, jnp.where(survived < steps, survived, steps) + 1)
 
 
-def _alive(layout: Layout, parameters: PoolParameters, account: Account, elapsed: Array) -> Array:
-    return _liquidation_step(layout, parameters, account, elapsed) > elapsed
+def _alive(places: Places, parameters: PoolParameters, account: Account, elapsed: Array) -> Array:
+    return _liquidation_step(places, parameters, account, elapsed) > elapsed
 
 
-def _single_settlement(layout: Layout, parameters: PoolParameters, account: Account) -> Array:
+def _single_settlement(places: Places, parameters: PoolParameters, account: Account) -> Array:
     """Equity left on single-price stakes, by the barrier that was reached first."""
-    paths = account.extreme.shape[1]
-    settlement = _settlement_at_end(layout, parameters, account)
-    if layout.bridge != "none":
+    settlement = _settlement_at_end(places, parameters, account)
+    if places.bridge != "none":
         settlement = jnp.where(account.reached > 0.0, settlement, parameters.settlement)
-    rows = []
-    for watches in layout.single_stakes:
-        first = settlement[watches[0]]
-        for watch in watches[1:]:
-            first = jnp.where(account.survived[watch] < account.survived[watches[0]], settlement[watch], first)
-        rows.append(first)
-    return jnp.stack(rows) if rows else jnp.zeros((0, paths), jnp.float32)
+    return first_reached(places, settlement, account.survived)
 
 
-def _settlement_at_end(layout: Layout, parameters: PoolParameters, account: Account) -> Array:
+def _settlement_at_end(places: Places, parameters: PoolParameters, account: Account) -> Array:
     """Equity left where a barrier was passed at a step's end, [watch, path]."""
-    positions = Legs(layout, parameters, every_position=True)
-    side = jnp.array([[side] for _, side in layout.rows], jnp.float32)
-    price_ratio = jnp.exp(rows_of(side, layout.watches) * account.reached) if layout.watches else account.reached
-    pools = tuple(layout.stake_pools[stake] for stake, watches in enumerate(layout.single_stakes) for _ in watches)
-    stakes = tuple(stake for stake, watches in enumerate(layout.single_stakes) for _ in watches)
+    positions = Legs(places, parameters, every_position=True)
+    price_ratio = jnp.exp(rows_of(places.row_side, places.watch_row) * account.reached)
+    stakes = places.watch_stake
+    pools = rows_of(places.stake_pool, stakes)
     # On one price the pnl is a straight line in unit value, so the pool's sums suffice.
     unit_ratio = price_ratio
     if positions.rules is not None:
@@ -341,26 +327,27 @@ def _settlement_at_end(layout: Layout, parameters: PoolParameters, account: Acco
     return equity - parameters.fee_rate * gross * unit_ratio
 
 
-def _several_settlement(layout: Layout, parameters: PoolParameters, account: Account) -> Array:
-    if layout.bridge == "every_pool":
+def _several_settlement(places: Places, parameters: PoolParameters, account: Account) -> Array:
+    if places.bridge == "every_pool":
         return account.settlement
-    return account.settlement + _several(layout, parameters.collateral)
+    return account.settlement + _several(places, parameters.collateral)
 
 
-def _by_stake(layout: Layout, values: Array) -> list[Array]:
-    """Least value over the watches of each single-price stake, as a list of [1, ...]."""
-    return [values[np.array(watches)].min(axis=0, keepdims=True) for watches in layout.single_stakes]
+def _by_stake(places: Places, values: Array) -> Array:
+    """Least value over the watches of each single-price stake, [stake, ...]."""
+    return jnp.minimum(rows_of(values, places.stake_watches[:, 0]), rows_of(values, places.stake_watches[:, 1]))
 
 
-def _several(layout: Layout, values: Array) -> Array:
+def _several(places: Places, values: Array) -> Array:
     """Rows of the stakes on several prices."""
-    return values[len(layout.single_stakes) :]
+    return values[places.stake_watches.shape[0] :]
 
 
-def _several_deficit_today(layout: Layout, parameters: PoolParameters) -> Array:
-    legs = Legs(layout, parameters)
-    ratio = jnp.ones((len(legs.assets), 1), jnp.float32)
-    return rows_of(legs.pooled(legs.requirement(legs.notional(ratio)) - legs.pnl(ratio)), layout.several_stakes)
+def _several_deficit_today(places: Places, parameters: PoolParameters) -> Array:
+    legs = Legs(places, parameters)
+    today = jnp.ones((1, 1), jnp.float32)
+    deficit = legs.pooled(legs.requirement(legs.notional_at(today)) - legs.pnl_at(today))
+    return rows_of(deficit, places.several_stake)
 
 
 def _bridge_width(move: Array, variance: Array, draw: Array) -> Array:

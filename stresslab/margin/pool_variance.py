@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import jax.numpy as jnp
-import numpy as np
 from jax import Array, lax
 
 from stresslab.margin.pool_classes import PoolClass
 
 
-def member_factors(classes: Sequence[PoolClass], asset_of_leg: Sequence[int], factor: Array) -> tuple[Array, ...]:
+def member_factors(
+    classes: Sequence[PoolClass], asset_of_leg: Sequence[int] | Array | None, factor: Array
+) -> tuple[Array, ...]:
     """A factor of the correlation of the members of each pool, with as many columns as the pool has members.
 
     A variance is then a sum of that many squares, and of no more terms than a triangle has, whatever the number of
@@ -21,8 +22,8 @@ def member_factors(classes: Sequence[PoolClass], asset_of_leg: Sequence[int], fa
     ----------
     classes : sequence of PoolClass
         The pools.
-    asset_of_leg : sequence of int
-        Row of the factor for each leg.
+    asset_of_leg : sequence of int or jax.Array or None
+        Row of the factor for each leg; None for all rows in order.
     factor : jax.Array
         C with C C' the correlation of all assets, [asset, factor].
 
@@ -33,8 +34,8 @@ def member_factors(classes: Sequence[PoolClass], asset_of_leg: Sequence[int], fa
         members' rows of C where there are more of them than assets.
     """
     assets = factor.shape[1]
-    places = np.array(asset_of_leg, np.int32)
-    rows = [jnp.asarray(factor)[places][each.leg] * each.present[:, :, None] for each in classes]
+    of_legs = factor_rows(factor, asset_of_leg)
+    rows = [of_legs[each.leg] * each.present[:, :, None] for each in classes]
     triangles = [each for each in rows if each.shape[1] <= assets]
     if not triangles:
         return tuple(jnp.moveaxis(each, 2, 0) for each in rows)
@@ -61,6 +62,13 @@ def member_factors(classes: Sequence[PoolClass], asset_of_leg: Sequence[int], fa
         else:
             results.append(jnp.moveaxis(each, 2, 0))
     return tuple(results)
+
+
+def factor_rows(factor: Array, asset_of_leg: Sequence[int] | Array | None) -> Array:
+    """The factor's row of each leg, [leg, factor]; arguments as those of `member_factors`."""
+    if asset_of_leg is None:
+        return jnp.asarray(factor)
+    return jnp.take(factor, jnp.asarray(asset_of_leg, jnp.int32), axis=0, mode="clip")
 
 
 def class_squares(each: PoolClass, factors: Array, values: Array) -> Array:

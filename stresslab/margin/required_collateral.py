@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 
 from stresslab.margin.legs import Legs, rows_of
-from stresslab.margin.problem import Layout, PoolParameters
+from stresslab.margin.places import Places
+from stresslab.margin.problem import PoolParameters
 
 # A fee's share of the collateral is far below 1, and each iteration multiplies the error by it.
 _FEE_ITERATIONS = 6
 
 
 def required_collateral(
-    layout: Layout, parameters: PoolParameters, extreme: Array, worst: Array, log_price: Array
+    places: Places, parameters: PoolParameters, extreme: Array, worst: Array, log_price: Array
 ) -> Array:
     """The largest deficit of each pool on a path, and the fees in its trigger (DESIGN section 2).
 
     Parameters
     ----------
-    layout, parameters : Layout, PoolParameters
+    places, parameters : Places, PoolParameters
         The problem.
     extreme : jax.Array
         Side times the most extreme log price, [row, path]; at least 0.
@@ -36,21 +36,20 @@ def required_collateral(
     """
     # The deficit of a single-price pool is a straight line between the edges of tiers, and most are convex: its maximum
     # lies at one of the extremes, or, where it jumps, at an edge between them.
-    positions = Legs(layout, parameters, every_position=True)
+    positions = Legs(places, parameters, every_position=True)
     deficits = []
-    for wanted in (-1, 1):
+    for wanted in (-1.0, 1.0):
         reached = jnp.zeros_like(log_price)
-        for row, (asset, side) in enumerate(layout.rows):
-            if side == wanted:
-                reached = reached.at[asset].set(side * extreme[row])
+        outermost = jnp.where(places.row_side == wanted, extreme, 0.0)
+        rows = jnp.arange(extreme.shape[0]) if places.row_asset is None else places.row_asset
+        reached = wanted * reached.at[rows].max(outermost)
         ratio = jnp.exp(rows_of(reached, positions.assets))
         deficit = positions.requirement(positions.notional(ratio)) - positions.pnl(ratio)
         deficits.append(parameters.membership @ deficit)
-    required = jnp.maximum(*deficits).at[np.array(layout.several_pools, np.int32)].set(worst)
-    if layout.edges:
-        pools, rows = (np.array(column, np.int32) for column in zip(*layout.edges, strict=True))
-        reached = extreme[rows] >= parameters.edge_reach
-        required = required.at[pools].max(jnp.where(reached, parameters.edge_deficit, -jnp.inf))
+    required = jnp.maximum(*deficits).at[places.several_pool].set(worst)
+    if places.edge_pool.shape[0]:
+        reached = extreme[places.edge_row] >= parameters.edge_reach
+        required = required.at[places.edge_pool].max(jnp.where(reached, parameters.edge_deficit, -jnp.inf))
     return _with_bankruptcy_fees(parameters, required)
 
 

@@ -56,6 +56,8 @@ class Model:
         own. Within them a path may not go over to other draws (`stresslab.simulation.lineage`).
     takes_seasonality : bool
         Whether it may run on the clock of the week (`stresslab.market.seasonality`).
+    takes_spare_assets : bool
+        Whether assets that nobody holds may stand behind the market's own (`stresslab.market.spare_assets`).
     """
 
     summary: str
@@ -66,6 +68,7 @@ class Model:
     own_volatility_days: float | None = None
     takes_condition: bool = False
     takes_seasonality: bool = True
+    takes_spare_assets: bool = False
     draw_days: Callable[[Mapping[str, Any]], float] = lambda parameters: 0.0
 
 
@@ -87,13 +90,13 @@ def _of(module: _Module) -> Model:
 
 MODELS: Mapping[str, Model] = MappingProxyType(
     {
-        "gbm": replace(_of(gbm), takes_condition=True),
-        "student_t": replace(_of(student_t), draw_days=student_t.draw_days),
-        "copula_t": replace(_of(copula_t), draw_days=student_t.draw_days),
-        "merton": _of(merton),
-        "kou": _of(kou),
+        "gbm": replace(_of(gbm), takes_condition=True, takes_spare_assets=True),
+        "student_t": replace(_of(student_t), draw_days=student_t.draw_days, takes_spare_assets=True),
+        "copula_t": replace(_of(copula_t), draw_days=student_t.draw_days, takes_spare_assets=True),
+        "merton": replace(_of(merton), takes_spare_assets=True),
+        "kou": replace(_of(kou), takes_spare_assets=True),
         "garch": replace(_of(garch), draw_days=garch.draw_days),
-        "regimes": _of(regimes),
+        "regimes": replace(_of(regimes), takes_spare_assets=True),
         # The scheme of their variance is right for steps of one length, which `step_fault` checks.
         "heston": replace(_of(heston), takes_seasonality=False),
         "bates": replace(_of(bates), takes_seasonality=False),

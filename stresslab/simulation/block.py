@@ -14,8 +14,9 @@ from stresslab.margin import account_engine, pool_engine, settlement
 from stresslab.margin.account_problem import AccountLayout, AccountParameters
 from stresslab.margin.crossings import inside_of_step
 from stresslab.margin.legs import Legs
+from stresslab.margin.places import Places
 from stresslab.margin.pool_engine import Outcome
-from stresslab.margin.problem import Layout, PoolParameters
+from stresslab.margin.problem import PoolParameters
 from stresslab.margin.settlement import AccountOutcome
 from stresslab.market import noise
 from stresslab.market.funding import Funding
@@ -81,9 +82,9 @@ class BlockResult(NamedTuple):
     accounts: AccountOutcome | None
 
 
-@partial(jax.jit, static_argnames=("layout", "account_layout"), compiler_options=_COMPILER_OPTIONS)
+@partial(jax.jit, static_argnames=("account_layout",), compiler_options=_COMPILER_OPTIONS)
 def simulate_block(
-    layout: Layout,
+    places: Places,
     parameters: PoolParameters,
     process: Any,
     streams: Streams,
@@ -98,7 +99,7 @@ def simulate_block(
 
     Parameters
     ----------
-    layout, parameters : Layout, PoolParameters
+    places, parameters : Places, PoolParameters
         The margin problem of the configurations on which nothing acts.
     process : pytree
         The market, see `stresslab.market.process`.
@@ -117,7 +118,7 @@ def simulate_block(
     # step outside the loop nothing else is left in the program.
     before = noise.Counter(path, jnp.uint32(0))
     factor = process.step(process.init(BLOCK_WIDTH), process.draw(streams.process, before), grid.dt)[1].factor
-    member_factors = Legs(layout, parameters).member_factors(factor)
+    member_factors = Legs(places, parameters).member_factors(factor)
 
     def step(index: Array, carry: Any) -> Any:
         state, premium, account, history = carry
@@ -127,7 +128,7 @@ def simulate_block(
         pool_bridge = noise.uniform(noise.words(streams.pools, counter)[0])
         # A model whose factor moves, so that another array comes back here, has it worked out in every step.
         known = member_factors if market.factor is factor else None
-        account = pool_engine.step(layout, parameters, account, market, draws.bridge, pool_bridge, known)
+        account = pool_engine.step(places, parameters, account, market, draws.bridge, pool_bridge, known)
         if problem is not None:
             assert streams.accounts is not None, "accounts come with keys for their pools"
             inside = inside_of_step(market, draws.bridge)
@@ -148,7 +149,7 @@ def simulate_block(
     def snapshot(carry: Any, bounds: tuple[Array, Array]) -> tuple[Any, Array]:
         state, premium, account, history = lax.fori_loop(bounds[0], bounds[1], step, carry)
         prices = process.log_price(state)
-        ratios = [pool_engine.margin_ratios(layout, parameters, account, prices, bounds[1])]
+        ratios = [pool_engine.margin_ratios(places, parameters, account, prices, bounds[1])]
         if problem is not None:
             ratios.append(settlement.margin_ratios(*problem, history, prices))
         bins = jnp.ceil(jnp.log(jnp.concatenate(ratios)) / _BIN_WIDTH)
@@ -156,7 +157,7 @@ def simulate_block(
 
     state = process.init(BLOCK_WIDTH)
     premium = None if funding is None else funding.init(BLOCK_WIDTH)
-    account = pool_engine.init(layout, parameters, BLOCK_WIDTH)
+    account = pool_engine.init(places, parameters, BLOCK_WIDTH)
     history = None if problem is None else account_engine.init(*problem, BLOCK_WIDTH)
     starts = jnp.concatenate([jnp.zeros(1, jnp.int32), grid.snapshots[:-1]])
     (state, _, account, history), bins = lax.scan(
@@ -164,7 +165,7 @@ def simulate_block(
     )
     prices, steps = process.log_price(state), grid.snapshots[-1]
     return BlockResult(
-        pool_engine.finalize(layout, parameters, account, prices, steps),
+        pool_engine.finalize(places, parameters, account, prices, steps),
         bins,
         None if problem is None or history is None else settlement.finalize(*problem, history, prices, steps),
     )

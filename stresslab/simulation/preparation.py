@@ -18,6 +18,8 @@ from stresslab.market import noise
 from stresslab.market.funding import build as build_funding
 from stresslab.market.funding import streams as funding_streams
 from stresslab.market.models import MODELS, build_process
+from stresslab.market.spare_assets import with_spare_assets
+from stresslab.market.specification import MarketSpecification
 from stresslab.scenario.scenario import Scenario
 from stresslab.simulation.compilation import compiled
 from stresslab.simulation.stretch import Arrays, Stretch
@@ -26,6 +28,7 @@ from stresslab.venues.rules.procedures import WHOLE
 if TYPE_CHECKING:
     from jax.stages import Compiled
 
+    from stresslab.margin.padding import Padded
     from stresslab.margin.pool_engine import Outcome
     from stresslab.margin.settlement import AccountOutcome
     from stresslab.simulation.block import BlockResult
@@ -114,13 +117,14 @@ def block_program(simulation: Simulation, programs: Programs | None = None) -> t
 
     from stresslab.simulation import block
 
-    scenario, problem, accounts = simulation.scenario, simulation.problem, simulation.accounts
-    assets = scenario.market.assets
-    funding = build_funding(scenario.market, scenario.step)
-    process = build_process(scenario.market, scenario.step)
+    scenario, accounts = simulation.scenario, simulation.accounts
+    market, problem = laid_out(simulation)
+    assets = market.assets
+    funding = build_funding(market, scenario.step)
+    process = build_process(market, scenario.step)
     streams = block.Streams(
         np.asarray(noise.stream_keys(scenario.seed, MODELS[scenario.market.model].streams(assets))),  # type: ignore[arg-type]
-        np.asarray(noise.stream_keys(scenario.seed, problem.several_streams)),  # type: ignore[arg-type]
+        np.asarray(noise.stream_keys(scenario.seed, problem.streams)),  # type: ignore[arg-type]
         np.asarray(noise.stream_keys(scenario.seed, accounts.streams)) if accounts else None,  # type: ignore[arg-type]
         np.asarray(noise.stream_keys(scenario.seed, funding_streams(assets))) if funding else None,  # type: ignore[arg-type]
     )
@@ -130,7 +134,7 @@ def block_program(simulation: Simulation, programs: Programs | None = None) -> t
     account_parameters = None if accounts is None else accounts.parameters
     lower = partial(
         block.simulate_block.lower,
-        problem.layout,
+        problem.places,
         problem.parameters,
         process,
         streams,
@@ -140,8 +144,8 @@ def block_program(simulation: Simulation, programs: Programs | None = None) -> t
         funding,
         account_layout=None if accounts is None else accounts.layout,
     )
-    leaves = problem.parameters, process, streams, grid, account_parameters, funding
-    key = problem.layout, None if accounts is None else accounts.layout, *_shapes(leaves)
+    leaves = problem.places, problem.parameters, process, streams, grid, account_parameters, funding
+    key = None if accounts is None else accounts.layout, *_shapes(leaves)
     program = programs[key] if programs is not None and key in programs else compiled(lower)
     if programs is not None:
         programs[key] = program
@@ -150,18 +154,54 @@ def block_program(simulation: Simulation, programs: Programs | None = None) -> t
     compile_seconds = time.perf_counter() - started
     logger.info("compiled in %.1f s", compile_seconds)
 
+    filled = problem.places.stake_pool.shape[0]
+    account_pools = 0 if accounts is None else sum(section.pool_count for section in accounts.layout.sections)
+    shown = np.concatenate([problem.stakes, np.arange(filled, filled + account_pools)])
+
     def work(first: int) -> Stretch:
         result: BlockResult = program(
-            problem.parameters, process, streams, grid, np.uint32(first), account_parameters, funding
+            problem.places,
+            problem.parameters,
+            process,
+            streams,
+            grid,
+            np.uint32(first),
+            account_parameters,
+            funding,
         )
-        arrays = _joined(*jax.tree.map(np.asarray, (result.outcome, result.accounts)))
+        outcome, of_accounts = jax.tree.map(np.asarray, (result.outcome, result.accounts))
+        arrays = _joined(_without_filling(outcome, problem, len(scenario.market.assets)), of_accounts)
         # The last block reaches beyond the run.
         stop = min(first + simulation.block_width, scenario.paths)
         arrays = {name: values[..., : stop - first] for name, values in arrays.items()}
         counted = np.flatnonzero(~arrays["failed"])
-        return Stretch(first, stop, arrays, _above_edges(np.asarray(result.ratio_bins)[..., counted]))
+        return Stretch(first, stop, arrays, _above_edges(np.asarray(result.ratio_bins)[:, shown][..., counted]))
 
     return work, compile_seconds
+
+
+def laid_out(simulation: Simulation) -> tuple[MarketSpecification, Padded]:
+    """The market and the pool engine's problem as programs take them, filled up where programs are shared.
+
+    Accounts on which something acts are compiled for each book, and so is all that comes with them.
+    """
+    from stresslab.margin.padding import padded, padded_size, unpadded
+
+    market = simulation.scenario.market
+    if simulation.accounts is not None:
+        return market, unpadded(simulation.problem, len(market.assets))
+    if MODELS[market.model].takes_spare_assets and market.stress is None:
+        market = with_spare_assets(market, padded_size(len(market.assets)))
+    return market, padded(simulation.problem, len(market.assets))
+
+
+def _without_filling(outcome: Outcome, problem: Padded, assets: int) -> Outcome:
+    by_stake = ("liquidation_step", "profit", "insurance_draw", "driver")
+    return outcome._replace(
+        required_collateral=outcome.required_collateral[problem.pools],
+        log_price=outcome.log_price[:assets],
+        **{name: getattr(outcome, name)[problem.stakes] for name in by_stake},
+    )
 
 
 def _shapes(leaves: Any) -> tuple[Hashable, ...]:

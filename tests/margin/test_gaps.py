@@ -35,7 +35,7 @@ def outcome(configurations, positions, end, *, gap=None, low=None, high=None, de
     )
     pools = jnp.full((len(run.layout.several_pools), 1), draw, jnp.float32)
     bridge = jnp.full((2, 1), draw, jnp.float32)
-    run.account = pool_engine.step(run.layout, run.parameters, run.account, market, bridge, pools)
+    run.account = pool_engine.step(run.places, run.parameters, run.account, market, bridge, pools)
     run.log_price, run.steps = column(end), 1
     return run.outcome()
 
@@ -93,6 +93,6 @@ def test_a_common_factor_adds_to_the_variance_of_a_pool():
     for common, factor in ((None, 2.0), (jnp.array([0.5], jnp.float32), 3.0)):
         market = MarketStep(still, still, jnp.full((2, 1), d, jnp.float32), jnp.eye(2, dtype=jnp.float32), common)
         pools, bridge = jnp.full((1, 1), draw, jnp.float32), jnp.full((2, 1), draw, jnp.float32)
-        account = pool_engine.step(run.layout, run.parameters, run.account, market, bridge, pools)
+        account = pool_engine.step(run.places, run.parameters, run.account, market, bridge, pools)
         expected = 1.0 + 0.5 * math.sqrt(-2.0 * factor * (99.5 * d) ** 2 * math.log(draw))
         assert np.asarray(account.worst)[0, 0] == pytest.approx(expected, abs=1e-5)

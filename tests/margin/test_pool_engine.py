@@ -10,6 +10,7 @@ import pytest
 
 from stresslab.book.book import Book
 from stresslab.margin import pool_engine
+from stresslab.margin.places import places_of
 from stresslab.margin.problem import build_problem
 from stresslab.market.process import MarketStep, correlation_factor
 from tests.oracles.scenarios import configuration, pack, position
@@ -28,7 +29,8 @@ class Run:
         book = Book("test", venue or pack(), "USDT", 1.0, tuple(positions), "")
         self.problem = build_problem(book, configurations, ASSETS, bridge=bridge)
         self.layout, self.parameters = self.problem.layout, self.problem.parameters
-        self.account = pool_engine.init(self.layout, self.parameters, paths)
+        self.places = places_of(self.layout, len(ASSETS))
+        self.account = pool_engine.init(self.places, self.parameters, paths)
         self.log_price = jnp.zeros((2, paths), jnp.float32)
         self.steps, self.paths = 0, paths
 
@@ -41,17 +43,17 @@ class Run:
         )
         bridge = jnp.broadcast_to(jnp.asarray(draw, jnp.float32), (2, self.paths))
         pools = jnp.broadcast_to(jnp.asarray(pool_draw, jnp.float32), (len(self.layout.several_pools), self.paths))
-        self.account = pool_engine.step(self.layout, self.parameters, self.account, market, bridge, pools)
+        self.account = pool_engine.step(self.places, self.parameters, self.account, market, bridge, pools)
         self.log_price, self.steps = end, self.steps + 1
         return self
 
     def outcome(self):
-        result = pool_engine.finalize(self.layout, self.parameters, self.account, self.log_price, jnp.int32(self.steps))
+        result = pool_engine.finalize(self.places, self.parameters, self.account, self.log_price, jnp.int32(self.steps))
         return {name: np.asarray(values) for name, values in result._asdict().items()}
 
     def ratios(self):
         values = pool_engine.margin_ratios(
-            self.layout, self.parameters, self.account, self.log_price, jnp.int32(self.steps)
+            self.places, self.parameters, self.account, self.log_price, jnp.int32(self.steps)
         )
         return np.asarray(values)[:, 0]
 

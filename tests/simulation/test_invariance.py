@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from stresslab.margin.places import places_of
 from stresslab.margin.problem import build_problem
 from stresslab.simulation import block
 from stresslab.simulation.outcomes import Outcomes
@@ -272,14 +273,20 @@ def compiled_block(question):
     )
     snapshots = snapshot_steps(question.steps, question.step)
     grid = block.Grid(np.float32(question.step / 365.0), snapshots)  # type: ignore[arg-type]
-    return block.simulate_block, (problem.parameters, model.build(question.market, question.step), streams, grid)
+    places = places_of(problem.layout, len(question.market.assets))
+    return block.simulate_block, (
+        places,
+        problem.parameters,
+        model.build(question.market, question.step),
+        streams,
+        grid,
+    )
 
 
 def test_parameters_do_not_compile_again():
     def run(question):
-        layout = build_problem(question.book, question.configurations, question.market.assets).layout
         function, arguments = compiled_block(question)
-        function(layout, *arguments, np.uint32(0))
+        function(*arguments, np.uint32(0))
         return function._cache_size()
 
     before = run(BASE)
