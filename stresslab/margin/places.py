@@ -85,7 +85,8 @@ def places_of(layout: Layout, assets: int, leg_assets: Sequence[int] | None = No
     chosen = list(dict.fromkeys(used)) if leg_assets is None else list(leg_assets)
     edges = np.array(layout.edges, np.int32).reshape(-1, 2)
     watches = [(each[0], each[-1]) for each in layout.single_stakes]
-    stake_of = {watch: stake for stake, each in enumerate(layout.single_stakes) for watch in each}
+    # Backwards, since stakes that fill up a layout name the first watch again.
+    stake_of = {watch: stake for stake, each in reversed([*enumerate(layout.single_stakes)]) for watch in each}
     return Places(
         bridge=layout.bridge,
         position_asset=_unless_in_order(layout.position_assets, assets),

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 # the most; a pool with more members than the last is summed over all legs.
 SIZES = (2, 3, 4, 6, 8, 12, 16, 24)
 
+# No more pools than these on so few legs are summed over all legs: classes would not be quicker, measured, and each
+# would ask for a program of its own.
+_FEW_POOLS = 4
+_FEW_LEGS = 10
+
 
 class PoolClass(NamedTuple):
     """Pools with about as many members.
@@ -30,14 +35,18 @@ class PoolClass(NamedTuple):
     present: Array
 
 
-def class_size(members: int, legs: int) -> int:
+def class_size(members: int, legs: int, pools: int) -> int:
     """Rows of the class of a pool; the number of legs where it is summed over all of them.
 
     Parameters
     ----------
     members, legs : int
         Positions in the pool, and in any pool on several prices.
+    pools : int
+        Number of pools on several prices.
     """
+    if pools <= _FEW_POOLS and legs <= _FEW_LEGS:
+        return legs
     return next((size for size in SIZES if members <= size < legs), legs)
 
 
@@ -53,8 +62,8 @@ def pool_classes(pools: Sequence[Sequence[int]], legs: Sequence[int]) -> tuple[P
     """
     place = {position: leg for leg, position in enumerate(legs)}
     classes = []
-    for size in sorted({class_size(len(pool), len(legs)) for pool in pools} - {len(legs)}, reverse=True):
-        own = [pool for pool in pools if class_size(len(pool), len(legs)) == size]
+    for size in sorted({class_size(len(pool), len(legs), len(pools)) for pool in pools} - {len(legs)}, reverse=True):
+        own = [pool for pool in pools if class_size(len(pool), len(legs), len(pools)) == size]
         leg, present = np.zeros((len(own), size), np.int32), np.zeros((len(own), size), np.float32)
         for row, pool in enumerate(own):
             leg[row, : len(pool)] = [place[position] for position in pool]

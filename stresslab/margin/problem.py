@@ -266,7 +266,9 @@ def build_problem(
     single_pools = tuple(index for index, single in enumerate(on_one_price) if single)
     several_pools = tuple(index for index, single in enumerate(on_one_price) if not single)
     legs = tuple(sorted({position for pool in several_pools for position in pools[pool]}))
-    several_pools = tuple(sorted(several_pools, key=lambda pool: -class_size(len(pools[pool]), len(legs))))
+    several_pools = tuple(
+        sorted(several_pools, key=lambda pool: -class_size(len(pools[pool]), len(legs), len(several_pools)))
+    )
 
     wanted = dict.fromkeys(
         (pools.index(pool.positions), pool.collateral)

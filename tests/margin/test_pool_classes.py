@@ -91,7 +91,10 @@ def test_factors_from_before_the_first_step_are_those_of_the_step():
 def test_a_class_fills_a_pool_up_by_a_third_at_the_most():
     for legs in (2, 7, 40, 100):
         for members in range(2, legs + 1):
-            size = class_size(members, legs)
+            size = class_size(members, legs, 100)
             assert size == legs or members <= size <= max(members / 0.66, members + 1)
-    assert class_size(40, 40) == 40
-    assert class_size(25, 100) == 100
+    assert class_size(40, 40, 100) == 40
+    assert class_size(25, 100, 100) == 100
+    # Few pools on few legs are no classes.
+    assert class_size(2, 10, 4) == 10
+    assert (class_size(2, 10, 5), class_size(2, 11, 4)) == (2, 2)

@@ -13,6 +13,7 @@ import pytest
 import stresslab as sl
 from stresslab.documents.faults import InputError
 from stresslab.market.models import MODELS
+from stresslab.market.spare_assets import with_spare_assets
 from tests.market.twins import Twin
 from tests.market.walks import DRIFTS, HOUR, VOLATILITIES, end, market, walk
 from tests.scenario.files import SCENARIO, edited, write
@@ -239,6 +240,23 @@ def test_the_limit_is_a_simpler_process(name):
     )
     away = walk(market(name, **contract.extra), 60, contract.step, paths=256)
     assert np.abs(away.log_price - expected.log_price).max() > 0.02
+
+
+SPARED = {"gbm": {}, "student_t": {"degrees_of_freedom": 4.0}} | {name: each.extra for name, each in CONTRACTS.items()}
+
+
+@pytest.mark.parametrize("name", [name for name, model in MODELS.items() if model.takes_spare_assets])
+def test_assets_that_nobody_holds_change_nothing(name):
+    plain = market(name, **SPARED[name])
+    more = with_spare_assets(plain, 4)
+    step = CONTRACTS[name].step if name in CONTRACTS else HOUR
+    own, filled = (walk(each, 60, step, paths=256) for each in (plain, more))
+    np.testing.assert_allclose(filled.log_price[:, :2], own.log_price, rtol=0, atol=1e-6)
+    deviation = np.broadcast_to(filled.deviation, filled.log_price.shape)[:, :2]
+    np.testing.assert_allclose(deviation, np.broadcast_to(own.deviation, own.log_price.shape), rtol=1e-5)
+    assert np.isfinite(filled.log_price).all()
+    other = walk(more, 60, step, paths=256, seed=12)
+    assert np.abs(other.log_price[:, :2] - own.log_price).max() > 0.01
 
 
 @NAMES

@@ -95,9 +95,8 @@ def test_paths_beyond_the_run_are_not_counted():
 
 
 def test_a_block_starts_anywhere(base):
-    problem = build_problem(BASE.book, BASE.configurations, BASE.market.assets)
     compiled, arguments = compiled_block(BASE)
-    result = compiled(problem.layout, *arguments, np.uint32(700))
+    result = compiled(*arguments, np.uint32(700))
     width = block.BLOCK_WIDTH
     assert np.array_equal(np.asarray(result.outcome.profit), base.profit[:, 700 : 700 + width])
 
