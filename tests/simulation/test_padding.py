@@ -10,6 +10,7 @@ import pytest
 from stresslab.margin.padding import SIZES, padded_size, unpadded
 from stresslab.simulation import preparation
 from stresslab.simulation.executors import ThreadExecutor
+from stresslab.simulation.preparation import Programs
 from stresslab.simulation.run import simulate
 from stresslab.venues.tiers import TierTable
 from tests.oracles.scenarios import configuration, pack, position, scenario
@@ -102,7 +103,7 @@ def test_what_fills_up_changes_nothing(case, bridge, monkeypatch):
 
 
 def test_books_of_about_the_same_size_share_a_program():
-    programs = {}
+    programs: Programs = {}
     executor = ThreadExecutor(programs=programs)
     seven = question(7, hedge=True, paths=100)
     simulate(seven, executor=executor)
