@@ -45,6 +45,7 @@ def parts(work: Work) -> dict[str, Part]:
     path = jnp.arange(block.BLOCK_WIDTH, dtype=jnp.uint32)
     dt = jnp.float32(STEP)
     legs = Legs(problem.layout, problem.parameters)
+    factors = legs.member_factors(process.factor)
     width = block.BLOCK_WIDTH
     single_places = places_of(single.layout, work.assets)
     alone = pool_engine.init(single_places, single.parameters, width)
@@ -80,7 +81,10 @@ def parts(work: Work) -> dict[str, Part]:
         before = legs.pooled(values)
         moved = MarketStep(values, values, deviation, process.factor)
         middle = legs.notional(jnp.sqrt(1.0 + values))
-        move, variance = legs.pooled(values * values) - before, legs.variance(legs.surplus_exposure(middle), moved)
+        move, variance = (
+            legs.pooled(values * values) - before,
+            legs.variance(legs.surplus_exposure(middle), moved, factors),
+        )
         worst = 0.5 * (before + jnp.sqrt(move * move - 2.0 * variance * jnp.log(halves + move)))
         stands = threshold > rows_of(worst, problem.layout.several_stakes)
         return values + stands.sum(axis=0)

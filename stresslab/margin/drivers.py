@@ -7,7 +7,12 @@ from jax import Array, lax
 
 from stresslab.margin.legs import Legs, rows_of
 from stresslab.margin.places import Places
+from stresslab.margin.pool_classes import PoolClass
+from stresslab.margin.pool_variance import members_of
 from stresslab.margin.problem import NOBODY, PoolParameters
+
+# Legs up to which a comparison with each is written out, which fuses; more would take long to compile.
+_WRITTEN_OUT = 16
 
 
 def surplus_lost(legs: Legs, price_ratio: Array) -> Array:
@@ -43,15 +48,46 @@ def drivers_on_several(places: Places, legs: Legs, price_ratio: Array) -> Array:
     own = jnp.arange(membership.shape[1]) if places.leg is None else jnp.asarray(places.leg)
     positions = own.astype(jnp.int16)
     lost = surplus_lost(legs, rows_of(price_ratio, legs.asset_of_leg))
+    whole = membership[: membership.shape[0] - sum(each.leg.shape[0] for each in legs.classes)]
+    found = [_among_legs(whole, positions, lost)] if whole.shape[0] else []
+    found += [_among_members(each, positions, lost) for each in legs.classes]
+    return rows_of(found[0] if len(found) == 1 else jnp.concatenate(found), places.several_stake)
+
+
+def _among_legs(membership: Array, positions: Array, lost: Array) -> Array:
+    """The leg of each pool that has lost most, as the number of its position, [pool, path]."""
 
     # Leg by leg: an array of pools by legs by paths would leave the cache.
-    def look(leg: Array, best: tuple[Array, Array]) -> tuple[Array, Array]:
+    def look(leg: Array | int, best: tuple[Array, Array]) -> tuple[Array, Array]:
         own = jnp.where(membership[:, leg][:, None] > 0.0, lost[leg][None, :], -jnp.inf)
-        return jnp.maximum(best[0], own), jnp.where(own > best[0], positions[leg], best[1])
+        return _larger(best, own, positions[leg])
 
-    shape = membership.shape[0], lost.shape[1]
-    start = jnp.full(shape, -jnp.inf, lost.dtype), jnp.full(shape, NOBODY, jnp.int16)
-    return rows_of(lax.fori_loop(0, lost.shape[0], look, start)[1], places.several_stake)
+    value, position = _nobody(membership.shape[0], lost)
+    if len(lost) > _WRITTEN_OUT:
+        value, position = lax.fori_loop(0, len(lost), look, (value, position))
+        return position
+    for leg in range(len(lost)):
+        value, position = look(leg, (value, position))
+    return position
+
+
+def _among_members(each: PoolClass, positions: Array, lost: Array) -> Array:
+    """The same for the pools of a class, which costs what their members do."""
+    best = _nobody(each.leg.shape[0], lost)
+    for place in range(each.leg.shape[1]):
+        leg = each.leg[:, place]
+        own = jnp.where(each.present[:, place : place + 1] > 0.0, members_of(each, lost, place), -jnp.inf)
+        best = _larger(best, own, rows_of(positions, leg)[:, None])
+    return best[1]
+
+
+def _nobody(pools: int, lost: Array) -> tuple[Array, Array]:
+    shape = pools, lost.shape[1]
+    return jnp.full(shape, -jnp.inf, lost.dtype), jnp.full(shape, NOBODY, jnp.int16)
+
+
+def _larger(best: tuple[Array, Array], own: Array, position: Array) -> tuple[Array, Array]:
+    return jnp.maximum(best[0], own), jnp.where(own > best[0], position, best[1])
 
 
 def drivers_on_one_price(places: Places, parameters: PoolParameters, reached: Array, survived: Array) -> Array:

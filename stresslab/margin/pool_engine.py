@@ -12,11 +12,14 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from stresslab.margin.drivers import drivers_on_one_price, drivers_on_several, first_reached
-from stresslab.margin.legs import Legs, any_of, rows_of
+from stresslab.margin.legs import Legs, rows_of
 from stresslab.margin.places import Places
 from stresslab.margin.problem import NOBODY, PoolParameters
 from stresslab.margin.required_collateral import required_collateral
 from stresslab.market.process import MarketStep
+
+# Paths whose liquidations are settled together.
+_SETTLED_AT_ONCE = 32
 
 
 class Account(NamedTuple):
@@ -188,8 +191,7 @@ def _step_several(
         last_requirement = legs.pooled(legs.requirement(legs.notional(last_ratio)) - legs.pnl(last_ratio))
     if places.bridge == "every_pool":
         # At the geometric middle of the step: the slope of each surplus in log prices, what a crossing leaves, and why.
-        middle_ratio = jnp.exp(0.5 * rows_of(market.start_log_price + market.before_gap, legs.assets))
-        middle = legs.notional(middle_ratio)
+        middle = legs.notional(jnp.exp(0.5 * rows_of(market.start_log_price + market.before_gap, legs.assets)))
         variance = legs.variance(legs.surplus_exposure(middle), market, factors)
         width = _bridge_width(last_requirement - account.requirement, variance, pool_bridge)
         worst_inside = 0.5 * (account.requirement + last_requirement + width)
@@ -202,27 +204,73 @@ def _step_several(
     held = threshold > rows_of(worst, places.several_stake)
     liquidated = ~held & (threshold > rows_of(account.worst, places.several_stake))
 
-    def settle() -> tuple[Array, Array]:
-        if places.bridge == "every_pool":
-            equity = legs.pooled(legs.requirement(middle) - parameters.fee_rate * legs.closed(middle))
-            equity = rows_of(equity, places.several_stake) + _several(places, parameters.closing_fee)
-            driver = drivers_on_several(places, legs, middle_ratio)
-        else:
-            equity = legs.pooled(pnl - parameters.fee_rate * legs.closed(notional))
-            equity = rows_of(equity, places.several_stake)
-            driver = drivers_on_several(places, legs, ratio)
-        if places.bridge == "every_pool" and market.gap is not None:
-            jumped = threshold > rows_of(before, places.several_stake)
-            there = rows_of(legs.pooled(pnl - parameters.fee_rate * legs.closed(notional)), places.several_stake)
-            equity = jnp.where(jumped, there + _several(places, parameters.collateral), equity)
-            driver = jnp.where(jumped, drivers_on_several(places, legs, ratio), driver)
-        return jnp.where(liquidated, equity, account.settlement), jnp.where(liquidated, driver, account.driver)
-
-    # Most steps of a block liquidate nothing, so what a liquidation leaves is worked out only when there is one.
-    settlement, driver = lax.cond(any_of(liquidated), settle, lambda: (account.settlement, account.driver))
+    settlement, driver = _settle(places, parameters, legs, account, market, liquidated, before)
     survived = account.several_survived + held
     reached = {"requirement": requirement, "worst": worst}
     return account._replace(several_survived=survived, settlement=settlement, driver=driver, **reached)
+
+
+def _settle(
+    places: Places,
+    parameters: PoolParameters,
+    legs: Legs,
+    account: Account,
+    market: MarketStep,
+    liquidated: Array,
+    before_gap: Array,
+) -> tuple[Array, Array]:
+    """What liquidations of this step leave, and whom they are put down to: settlement and driver of the account.
+
+    Few paths of a block see a liquidation in a step, and most steps none, so it is worked out for some at a time.
+    ``before_gap`` is the largest deficit up to the gap at the step's end, [pool, path].
+    """
+    threshold, collateral = (_several(places, values) for values in (parameters.threshold, parameters.collateral))
+    closing_fee = _several(places, parameters.closing_fee)
+    paths = liquidated.shape[1]
+    some = min(_SETTLED_AT_ONCE, paths)
+
+    def of_stakes(values: Array) -> Array:
+        return rows_of(legs.pooled(values), places.several_stake)
+
+    def settle(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+        waiting, settlement, driver = state
+        # The first of them; beyond the last path where they are fewer.
+        place = jnp.where(waiting, jnp.arange(paths, dtype=jnp.float32), jnp.float32(paths))
+        columns = (-lax.top_k(-place, some)[0]).astype(jnp.int32)
+
+        def at(values: Array) -> Array:
+            return jnp.take(values, columns, axis=1, mode="clip")
+
+        def ratio(log_price: Array) -> Array:
+            return jnp.exp(at(rows_of(log_price, legs.assets)))
+
+        def there() -> tuple[Array, Array]:
+            prices = ratio(market.log_price)
+            equity = of_stakes(legs.pnl(prices) - parameters.fee_rate * legs.closed(legs.notional(prices)))
+            return equity, drivers_on_several(places, legs, prices)
+
+        if places.bridge == "every_pool":
+            middle = ratio(0.5 * (market.start_log_price + market.before_gap))
+            notional = legs.notional(middle)
+            equity = of_stakes(legs.requirement(notional) - parameters.fee_rate * legs.closed(notional)) + closing_fee
+            whom = drivers_on_several(places, legs, middle)
+            if market.gap is not None:
+                jumped = threshold > rows_of(at(before_gap), places.several_stake)
+                end_equity, end_driver = there()
+                equity = jnp.where(jumped, end_equity + collateral, equity)
+                whom = jnp.where(jumped, end_driver, whom)
+        else:
+            equity, whom = there()
+        now = at(liquidated)
+        settlement = settlement.at[:, columns].set(jnp.where(now, equity, at(settlement)), mode="drop")
+        driver = driver.at[:, columns].set(jnp.where(now, whom, at(driver)), mode="drop")
+        return waiting.at[columns].set(False, mode="drop"), settlement, driver
+
+    waiting = liquidated[0]
+    for row in range(1, liquidated.shape[0]):
+        waiting = waiting | liquidated[row]
+    start = waiting, account.settlement, account.driver
+    return lax.while_loop(lambda state: state[0].any(), settle, start)[1:]
 
 
 def margin_ratios(

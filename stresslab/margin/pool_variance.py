@@ -84,7 +84,7 @@ def class_squares(each: PoolClass, factors: Array, values: Array) -> Array:
         [leg, path].
     """
     size = each.leg.shape[1]
-    own = [_members(each, values, place) for place in range(size)]
+    own = [members_of(each, values, place) for place in range(size)]
     triangular = factors.shape[0] == size  # members' rows of C are fewer
     total = None
     for row in range(factors.shape[0]):
@@ -97,7 +97,7 @@ def class_squares(each: PoolClass, factors: Array, values: Array) -> Array:
     return total
 
 
-def _members(each: PoolClass, values: Array, place: int) -> Array:
+def members_of(each: PoolClass, values: Array, place: int) -> Array:
     """The rows of one member of each pool, [pool, path], of values [leg, path]."""
     # Places are within bounds by construction, and without a mode the compiler would have each of them checked.
     return jnp.take(values, each.leg[:, place], axis=0, mode="clip")
