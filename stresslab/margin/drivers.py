@@ -64,8 +64,8 @@ def _among_legs(membership: Array, positions: Array, lost: Array) -> Array:
 
     value, position = _nobody(membership.shape[0], lost)
     if len(lost) > _WRITTEN_OUT:
-        value, position = lax.fori_loop(0, len(lost), look, (value, position))
-        return position
+        best: tuple[Array, Array] = lax.fori_loop(0, len(lost), look, (value, position))
+        return best[1]
     for leg in range(len(lost)):
         value, position = look(leg, (value, position))
     return position
