@@ -201,7 +201,7 @@ def run_to_folder(
             results,
             form=form,
             seconds=clock.seconds,
-            identity=run_identity([scenario], form, limits, beside.history),
+            identity=run_identity([scenario], form, limits, beside.history, formats),
             device=jax.devices()[0].device_kind,
         )
         write_manifest(folder, manifest)
@@ -304,7 +304,7 @@ def run_models_to_folder(
             folder,
             {
                 "title": scenarios[0].name,
-                "identity": run_identity(scenarios, form, limits, beside.history),
+                "identity": run_identity(scenarios, form, limits, beside.history, formats),
                 "models": list(results),
                 "scenario_hashes": hashes,
             },

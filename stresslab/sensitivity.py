@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +22,8 @@ from stresslab.measures.tails import tail
 from stresslab.results import saving
 from stresslab.results.code import versions
 from stresslab.results.output_folder import output_folder, write_manifest
-from stresslab.results.tables import harmless
+from stresslab.results.table_formats import checked_formats
+from stresslab.results.tables import write_table
 from stresslab.scenario.resolution import identity
 from stresslab.scenario.scenario import Scenario
 from stresslab.scenario.shocks import Shock, shocks
@@ -295,6 +296,7 @@ def sensitivities_to_folder(
     *,
     threads: int | None = None,
     progress: Callable[[int], None] | None = None,
+    tables: Sequence[str] = ("csv",),
 ) -> xr.Dataset:
     """Move every factor, and leave ``sensitivities.nc``, ``.csv`` and ``.svg`` and ``manifest.json`` in a folder.
 
@@ -304,6 +306,8 @@ def sensitivities_to_folder(
         As in `sensitivities`.
     out : path
         The folder; it is made new, or replaced where it holds a former run.
+    tables : sequence of {"csv", "parquet", "excel"}
+        Formats of the table; CSV is always among them.
 
     Returns
     -------
@@ -315,10 +319,11 @@ def sensitivities_to_folder(
     NoValidPathError, OutputFolderError
         As `sensitivities`; if the folder holds something else or cannot be written.
     """
+    formats = checked_formats(tables)
     with output_folder(Path(out)) as folder:
         results = sensitivities(scenario, paths, threads=threads, progress=progress)
         saving.save(results, folder / "sensitivities.nc")
-        sensitivities_table(results).to_csv(folder / "sensitivities.csv", index=False, lineterminator="\n")
+        write_table(results, sensitivities_table(results), folder, "sensitivities", formats)
 
         from stresslab.report.charts.sensitivities import figure_tornado
         from stresslab.report.style import svg
@@ -362,7 +367,7 @@ def sensitivities_table(results: xr.Dataset) -> pd.DataFrame:
                     continue
                 rows += [_row(here.sel(factor=factor), name, labels) for factor in results.factor.values]
     table = pd.DataFrame(rows)
-    return table.assign(**{column: table[column].map(harmless) for column in ("configuration", "pool")})
+    return table
 
 
 def _row(here: xr.Dataset, name: str, labels: Mapping[str, str]) -> dict[str, object]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,8 @@ import pandas as pd
 
 from stresslab.results import saving
 from stresslab.results.output_folder import output_folder, write_manifest
-from stresslab.results.tables import harmless
+from stresslab.results.table_formats import checked_formats
+from stresslab.results.tables import write_table
 from stresslab.running import run
 from stresslab.scenario.parameter_draws import drawn_markets
 from stresslab.scenario.scenario import Scenario
@@ -113,6 +114,7 @@ def uncertainty_to_folder(
     *,
     threads: int | None = None,
     progress: Callable[[int], None] | None = None,
+    tables: Sequence[str] = ("csv",),
 ) -> xr.Dataset:
     """Draw, simulate, and leave ``uncertainty.nc``, ``uncertainty.csv``, ``uncertainty.svg`` and ``manifest.json``.
 
@@ -122,6 +124,8 @@ def uncertainty_to_folder(
         As in `parameter_uncertainty`.
     out : path
         The folder; it is made new, or replaced where it holds a former run.
+    tables : sequence of {"csv", "parquet", "excel"}
+        Formats of the table; CSV is always among them.
 
     Returns
     -------
@@ -133,12 +137,11 @@ def uncertainty_to_folder(
     InputError, OutputFolderError
         As `parameter_uncertainty`; if the folder holds something else or cannot be written.
     """
+    formats = checked_formats(tables)
     with output_folder(Path(out)) as folder:
         results = parameter_uncertainty(scenario, draws, threads=threads, progress=progress)
         saving.save(results, folder / "uncertainty.nc")
-        table = uncertainty_table(results)
-        table = table.assign(**{name: table[name].map(harmless) for name in ("configuration", "pool")})
-        table.to_csv(folder / "uncertainty.csv", index=False, lineterminator="\n")
+        write_table(results, uncertainty_table(results), folder, "uncertainty", formats)
 
         from stresslab.report.charts.uncertainty import figure_uncertainty
         from stresslab.report.style import svg

@@ -7,6 +7,7 @@ from dataclasses import replace
 from statistics import NormalDist
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from matplotlib.patches import Rectangle
@@ -257,13 +258,16 @@ def test_the_table_has_a_row_for_each_number_and_factor(case_a):
 def test_the_command_leaves_a_folder(tmp_path, capsys):
     plan = write(tmp_path, scenario=edited(SCENARIO, ("100_000", "512"), ('"90d"', '"5d"')))
     out = tmp_path / "out"
-    assert cli.main(["sensitivities", str(plan), "--out", str(out), "--paths", "256"]) == 0
+    assert cli.main(["sensitivities", str(plan), "--out", str(out), "--paths", "256", "--tables", "parquet"]) == 0
     told = capsys.readouterr().out
     assert "256 paths each" in told
     assert "0.1 towards zero" in told
     assert sorted(path.name for path in out.iterdir()) == [
-        *("manifest.json", "sensitivities.csv", "sensitivities.nc", "sensitivities.svg"),
+        *("manifest.json", "sensitivities.csv", "sensitivities.nc", "sensitivities.parquet", "sensitivities.svg"),
     ]
+    written, typed = pd.read_csv(out / "sensitivities.csv"), pd.read_parquet(out / "sensitivities.parquet")
+    assert list(typed.columns) == list(written.columns)
+    np.testing.assert_allclose(typed.stated, written.stated, rtol=1e-12)
     results = xr.load_dataset(out / "sensitivities.nc", engine="h5netcdf")
     assert set(results.configuration.values) == {"as_booked", "all_isolated", "all_cross", "hedge pooled"}
     # Pools that a configuration lacks are missing, and nothing else is.

@@ -167,12 +167,15 @@ def test_each_draw_has_the_probability_of_its_own_volatility(gbm):
 def test_the_folder(tmp_path, capsys):
     scenario = write(tmp_path, scenario=edited(SHORT, ("4096", "512")), calibration=CALIBRATION + ERRORS)
     out = tmp_path / "out"
-    assert cli.main(["uncertainty", str(scenario), "--out", str(out), "--draws", "4"]) == 0
+    assert cli.main(["uncertainty", str(scenario), "--out", str(out), "--draws", "4", "--tables", "parquet,excel"]) == 0
     told = capsys.readouterr().out
     assert "drawn 4 times: volatility, degrees_of_freedom, correlation; 512 paths each" in told
     assert sorted(path.name for path in out.iterdir()) == [
-        *("manifest.json", "uncertainty.csv", "uncertainty.nc", "uncertainty.svg"),
+        *("manifest.json", "uncertainty.csv", "uncertainty.nc", "uncertainty.parquet", "uncertainty.svg"),
+        "uncertainty.xlsx",
     ]
+    sheet = pd.read_excel(out / "uncertainty.xlsx", sheet_name="uncertainty")
+    np.testing.assert_allclose(sheet.stated, pd.read_parquet(out / "uncertainty.parquet").stated, rtol=1e-14)
     results = xr.load_dataset(out / "uncertainty.nc", engine="h5netcdf")
     assert results.sizes["parameter_draw"] == 4
     table = pd.read_csv(out / "uncertainty.csv", keep_default_na=False)

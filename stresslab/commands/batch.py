@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from stresslab.commands.table_option import table_formats, table_option
+
 if TYPE_CHECKING:
     from stresslab.reviewing.batch import Finished
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     metavar="2026-Q3",
     help="Quarter of the reviews in the archive; by default that of the scenario's start.",
 )
+@table_option
 def command(
     source: str,
     out: str,
@@ -36,6 +39,7 @@ def command(
     limits: str | None,
     archive: str | None,
     quarter: str | None,
+    tables: str,
 ) -> int:
     """Run every *scenario.toml below FOLDER, or every scenario of a LIST with one a line.
 
@@ -51,6 +55,7 @@ def command(
 
     if quarter is not None and archive is None:
         raise click.UsageError("--quarter needs --archive DIR")
+    formats = table_formats(tables)
     try:
         with interruptible() as undisturbed:
             with undisturbed():
@@ -59,7 +64,15 @@ def command(
                 from stresslab.reviewing.batch import STATUSES, is_breached, run_batch
             try:
                 finished = run_batch(
-                    source, out, jobs=jobs, form=form, limits=limits, archive=archive, quarter=quarter, tell=_tell
+                    source,
+                    out,
+                    jobs=jobs,
+                    form=form,
+                    limits=limits,
+                    archive=archive,
+                    quarter=quarter,
+                    tables=formats,
+                    tell=_tell,
                 )
             except ArchiveError as error:
                 raise click.BadParameter(str(error), param_hint="--quarter") from error

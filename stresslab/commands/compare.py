@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from stresslab.commands.table_option import table_formats, table_option
+
 if TYPE_CHECKING:
     import xarray as xr
 
@@ -20,8 +22,16 @@ if TYPE_CHECKING:
 @click.option("--threads", type=click.IntRange(1, 1024), metavar="N", help="Blocks in flight; by default one a core.")
 @click.option("--archive", metavar="DIR", help="Compare the last two reviews of ACCOUNT that a batch put there.")
 @click.option("--quarter", metavar="2026-Q3", help="With --archive: this quarter's review with the one before it.")
+@table_option
 def command(
-    old: str, new: str | None, out: str, paths: int, threads: int | None, archive: str | None, quarter: str | None
+    old: str,
+    new: str | None,
+    out: str,
+    paths: int,
+    threads: int | None,
+    archive: str | None,
+    quarter: str | None,
+    tables: str,
 ) -> int:
     """Split the change of each headline number from OLD to NEW, two folders of results or of an archive.
 
@@ -34,6 +44,7 @@ def command(
     from stresslab.reviewing.exchange import CompareError
     from stresslab.reviewing.verifying import DamagedError
 
+    formats = table_formats(tables)
     old, new = _folders(old, new, archive, quarter)
     try:
         with interruptible() as undisturbed:
@@ -41,7 +52,9 @@ def command(
                 import stresslab.simulation.block  # noqa: F401
                 from stresslab.reviewing.comparing import compare_to_folder, run_count, single
             with progress_of_paths(paths * run_count(single(old), single(new))) as progress:
-                compared = compare_to_folder(old, new, out, paths=paths, threads=threads, progress=progress)
+                compared = compare_to_folder(
+                    old, new, out, paths=paths, threads=threads, progress=progress, tables=formats
+                )
     except OutputFolderError as error:
         raise click.BadParameter(str(error), param_hint="--out") from error
     except CompareError as error:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from stresslab.commands.table_option import table_formats, table_option
+
 
 @click.command()
 @click.argument("scenario", metavar="SCENARIO")
@@ -15,6 +17,7 @@ import click
 )
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="N", help="Seed instead of the scenario's.")
 @click.option("--threads", type=click.IntRange(1, 1024), metavar="N", help="Blocks in flight; by default one a core.")
+@table_option
 def command(
     scenario: str,
     configuration: str,
@@ -23,6 +26,7 @@ def command(
     paths: int | None,
     seed: int | None,
     threads: int | None,
+    tables: str,
 ) -> None:
     """Estimate how likely each pool is to be liquidated within the horizon, however rare that is.
 
@@ -34,6 +38,7 @@ def command(
     from stresslab.results.output_folder import OutputFolderError
     from stresslab.scenario.reading import read_scenario
 
+    formats = table_formats(tables)
     question = read_scenario(scenario, paths=paths, seed=seed)
     print_notices(dict.fromkeys(question.notices))
     with interruptible():
@@ -41,7 +46,7 @@ def command(
         from stresslab.rare.files import write_rare_events
 
         try:
-            summary = write_rare_events(question, configuration, out, pool=pool, threads=threads)
+            summary = write_rare_events(question, configuration, out, pool=pool, threads=threads, tables=formats)
         except RareEventError as error:
             raise click.UsageError(str(error)) from error
         except OutputFolderError as error:

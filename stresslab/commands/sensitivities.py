@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from stresslab.commands.table_option import table_formats, table_option
+
 
 @click.command()
 @click.argument("scenario", metavar="SCENARIO")
@@ -15,7 +17,8 @@ import click
     help="Paths of each; by default the scenario's, 20,000 at most. The random numbers are the same for all.",
 )
 @click.option("--threads", type=click.IntRange(1, 1024), metavar="N", help="Blocks in flight; by default one a core.")
-def command(scenario: str, out: str, paths: int | None, threads: int | None) -> None:
+@table_option
+def command(scenario: str, out: str, paths: int | None, threads: int | None, tables: str) -> None:
     """Simulate a scenario with one input after another moved down and up.
 
     Writes sensitivities.nc, sensitivities.csv and sensitivities.svg, and prints what each move does to P(any
@@ -28,6 +31,7 @@ def command(scenario: str, out: str, paths: int | None, threads: int | None) -> 
     from stresslab.scenario.model_choice import read_scenarios
     from stresslab.scenario.shocks import shocks
 
+    formats = table_formats(tables)
     question = read_scenarios(scenario)[0]
     print_notices(question.notices)
     try:
@@ -37,7 +41,9 @@ def command(scenario: str, out: str, paths: int | None, threads: int | None) -> 
                 from stresslab.sensitivity import MOST_PATHS, sensitivities_table, sensitivities_to_folder
             asked = min(question.paths, MOST_PATHS) if paths is None else paths
             with progress_of_paths(asked * (1 + 2 * len(shocks(question)))) as progress:
-                results = sensitivities_to_folder(question, out, asked, threads=threads, progress=progress)
+                results = sensitivities_to_folder(
+                    question, out, asked, threads=threads, progress=progress, tables=formats
+                )
     except OutputFolderError as error:
         raise click.BadParameter(str(error), param_hint="--out") from error
     table = sensitivities_table(results)

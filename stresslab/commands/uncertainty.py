@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from stresslab.commands.table_option import table_formats, table_option
+
 
 @click.command()
 @click.argument("scenario", metavar="SCENARIO")
@@ -18,7 +20,8 @@ import click
     help="Paths of each; by default the scenario's, 20,000 at most. The random numbers are the same for all.",
 )
 @click.option("--threads", type=click.IntRange(1, 1024), metavar="N", help="Blocks in flight; by default one a core.")
-def command(scenario: str, out: str, draws: int, paths: int | None, threads: int | None) -> None:
+@table_option
+def command(scenario: str, out: str, draws: int, paths: int | None, threads: int | None, tables: str) -> None:
     """Simulate a scenario under figures drawn from the standard errors of its calibration.
 
     Writes uncertainty.nc, uncertainty.csv and uncertainty.svg, and prints the range of P(any liquidation) and of the
@@ -30,6 +33,7 @@ def command(scenario: str, out: str, draws: int, paths: int | None, threads: int
     from stresslab.results.output_folder import OutputFolderError
     from stresslab.scenario.model_choice import read_scenarios
 
+    formats = table_formats(tables)
     question = read_scenarios(scenario)[0]
     print_notices(question.notices)
     try:
@@ -39,7 +43,9 @@ def command(scenario: str, out: str, draws: int, paths: int | None, threads: int
                 from stresslab.uncertainty import draws_under, uncertainty_table, uncertainty_to_folder
             question = draws_under(question, paths)
             with progress_of_paths(question.paths * (draws + 1)) as progress:
-                results = uncertainty_to_folder(question, out, draws, threads=threads, progress=progress)
+                results = uncertainty_to_folder(
+                    question, out, draws, threads=threads, progress=progress, tables=formats
+                )
     except OutputFolderError as error:
         raise click.BadParameter(str(error), param_hint="--out") from error
     click.echo(f"drawn {draws} times: {results.attrs['drawn_figures']}; {question.paths:,} paths each")

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import math
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
+import xarray as xr
+
 import stresslab
 from stresslab.rare.estimation import RareEvent, rare_events
 from stresslab.results.output_folder import output_folder, write_manifest
+from stresslab.results.table_formats import checked_formats
+from stresslab.results.tables import write_table
 from stresslab.scenario.scenario import Scenario
 
 COLUMNS = (
@@ -32,7 +36,13 @@ COLUMNS = (
 
 
 def write_rare_events(
-    scenario: Scenario, configuration: str, out: str | Path, *, pool: str | None = None, threads: int | None = None
+    scenario: Scenario,
+    configuration: str,
+    out: str | Path,
+    *,
+    pool: str | None = None,
+    threads: int | None = None,
+    tables: Sequence[str] = ("csv",),
 ) -> str:
     """Leave ``rare_events.csv``, ``summary.txt`` and the manifest in a folder.
 
@@ -42,6 +52,8 @@ def write_rare_events(
         As in `stresslab.rare.estimation.rare_events`.
     out : str or pathlib.Path
         The folder. It is made new, or replaced where it holds a former run.
+    tables : sequence of {"csv", "parquet", "excel"}
+        Formats of the table; CSV is always among them.
 
     Returns
     -------
@@ -55,12 +67,12 @@ def write_rare_events(
     OutputFolderError
         Where the folder cannot be written.
     """
+    formats = checked_formats(tables)
     with output_folder(Path(out)) as folder:
         events = rare_events(scenario, configuration, pool, threads=threads)
-        with (folder / "rare_events.csv").open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(COLUMNS)
-            writer.writerows(_row(configuration, event) for event in events)
+        table = pd.DataFrame([_row(configuration, event) for event in events], columns=COLUMNS)
+        about = xr.Dataset(attrs={"title": scenario.name, "seed": scenario.seed, "stresslab": stresslab.__version__})
+        write_table(about, table, folder, "rare_events", formats)
         summary = rare_summary(scenario, configuration, events)
         (folder / "summary.txt").write_text(summary + "\n", encoding="utf-8")
         write_manifest(
@@ -121,8 +133,8 @@ def _row(configuration: str, event: RareEvent) -> tuple[str | float, ...]:
         estimate.paths,
         estimate.effective_sample_size,
         estimate.largest_share,
-        event.gain if math.isfinite(event.gain) else "",
-        event.distances[0] if event.distances else "",
+        event.gain if math.isfinite(event.gain) else math.nan,
+        event.distances[0] if event.distances else math.nan,
         event.reason,
         "; ".join(event.warnings),
     )

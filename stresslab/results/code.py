@@ -42,7 +42,11 @@ def versions() -> dict[str, str]:
 
 
 def run_identity(
-    scenarios: Sequence[Scenario], form: str, limits: Limits | None, history: xr.Dataset | None = None
+    scenarios: Sequence[Scenario],
+    form: str,
+    limits: Limits | None,
+    history: xr.Dataset | None = None,
+    tables: Sequence[str] = ("csv",),
 ) -> str:
     """What the bytes of a run's results, tables and report follow from, as one hash.
 
@@ -56,11 +60,14 @@ def run_identity(
         Held against the results.
     history : xarray.Dataset, optional
         Limits of former reviews, of which the report has a page.
+    tables : sequence of str
+        Formats of the tables.
 
     Returns
     -------
     str
-        SHA-256 in hexadecimal digits, of the resolved questions, the texts, bars, form, limits, code and versions.
+        SHA-256 in hexadecimal digits, of the resolved questions, the texts, bars, form, limits, formats of tables, code
+        and versions.
     """
     # It brings xarray, which a run imports beside the simulation.
     from stresslab.results.limit_history import history_hash
@@ -71,6 +78,7 @@ def run_identity(
         "form": form,
         "limits": None if limits is None else limits.text,
         "history": history_hash(history),
+        "tables": list(tables),
         "code": code_hash(),
         "versions": versions(),
     }

@@ -38,14 +38,40 @@ def write_tables(results: xr.Dataset, folder: Path, formats: Sequence[str] = ("c
     folder.mkdir(parents=True, exist_ok=True)
     tables = tables_of(results)
     for name, table in tables.items():
-        _harmless_table(table).to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
-        if "parquet" in chosen:
-            table.to_parquet(folder / f"{name}.parquet", engine="pyarrow", index=False)
+        write_table(results, table, folder, name, [each for each in chosen if each != "excel"])
     if "excel" in chosen:
         # The library is an extra.
         from stresslab.results.workbook import write_workbook
 
         write_workbook(results, tables, folder / WORKBOOK)
+
+
+def write_table(
+    results: xr.Dataset, table: pd.DataFrame, folder: Path, name: str, formats: Sequence[str] = ("csv",)
+) -> None:
+    """Write one table of a result.
+
+    Parameters
+    ----------
+    results : xarray.Dataset
+        The result: its attributes head the workbook.
+    table : pandas.DataFrame
+        The table.
+    folder : pathlib.Path
+        Where ``NAME.csv`` is written, and ``NAME.parquet`` and ``NAME.xlsx`` beside it; it exists.
+    name : str
+        NAME.
+    formats : sequence of str
+        As `checked_formats` gives them.
+    """
+    _harmless_table(table).to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
+    if "parquet" in formats:
+        table.to_parquet(folder / f"{name}.parquet", engine="pyarrow", index=False)
+    if "excel" in formats:
+        # The library is an extra.
+        from stresslab.results.workbook import write_workbook
+
+        write_workbook(results, {name: table}, folder / f"{name}.xlsx")
 
 
 def tables_of(results: xr.Dataset) -> dict[str, pd.DataFrame]:

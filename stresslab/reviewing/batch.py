@@ -24,6 +24,7 @@ from stresslab.documents.faults import Fault, InputError
 from stresslab.results.code import run_identity
 from stresslab.results.output_folder import OutputFolderError, read_manifest
 from stresslab.results.saving import ResultsError, load
+from stresslab.results.table_formats import checked_formats
 from stresslab.reviewing.account_row import AccountRow, account_row
 from stresslab.reviewing.archive import ArchiveError, claim_archive, former_limits, keep, read_quarter, shelf_of
 from stresslab.reviewing.jobs import Job, claim_folder, find_jobs, nested, remove_leftovers
@@ -72,6 +73,7 @@ class _Task:
     archive: Path | None
     quarter: str | None
     threads: int
+    tables: tuple[str, ...]
 
 
 def run_batch(
@@ -83,6 +85,7 @@ def run_batch(
     limits: str | Path | None = None,
     archive: str | Path | None = None,
     quarter: str | None = None,
+    tables: Sequence[str] = ("csv",),
     tell: Callable[[Finished], None] | None = None,
 ) -> tuple[Finished, ...]:
     """Run every scenario of a folder or a list.
@@ -105,6 +108,8 @@ def run_batch(
         on limits.
     quarter : str, optional
         Of the reviews, such as ``2026-Q3``; by default that of each scenario's ``start``.
+    tables : sequence of {"csv", "parquet", "excel"}
+        Formats of every run's tables; CSV is always among them.
     tell : callable, optional
         Called with every job as it ends.
 
@@ -121,7 +126,10 @@ def run_batch(
         If the folder or the archive holds something else, or cannot be written.
     ArchiveError
         If the quarter is none.
+    TableFormatError
+        If there is no such format of tables, or its library is missing.
     """
+    formats = checked_formats(tables)
     if quarter is not None:
         read_quarter(quarter)
     found = find_jobs(source, out)
@@ -134,7 +142,7 @@ def run_batch(
     threads = max(1, (os.cpu_count() or 1) // width)
     inner = nested(found)
     tasks = [
-        _Task(job, folder, form, None if limits is None else str(limits), shelves, quarter, threads)
+        _Task(job, folder, form, None if limits is None else str(limits), shelves, quarter, threads, formats)
         for job in found
         if job.name not in inner
     ]
@@ -226,7 +234,7 @@ def _perform(task: _Task) -> Finished:
         shelf = None if task.archive is None else shelf_of(task.archive, job.name, task.quarter, scenarios[0])
         history = None if shelf is None or limits is None else former_limits(shelf)
         names = ["."] if len(scenarios) == 1 else [scenario.market.model for scenario in scenarios]
-        kept = _unchanged(job, place, run_identity(scenarios, task.form, limits, history), names)
+        kept = _unchanged(job, place, run_identity(scenarios, task.form, limits, history, task.tables), names)
         if kept is not None:
             if shelf is not None:
                 keep(place, shelf)
@@ -237,6 +245,7 @@ def _perform(task: _Task) -> Finished:
 
         options: dict[str, Any] = {
             "form": task.form,
+            "tables": task.tables,
             "limits": limits,
             "companions": None if history is None else Companions(history=history),
             "executor": ThreadExecutor(task.threads, _PROGRAMS),

@@ -22,6 +22,8 @@ from stresslab.results.companions import Companions
 from stresslab.results.models import HEADLINES
 from stresslab.results.output_folder import output_folder, write_manifest
 from stresslab.results.saving import INSTITUTION
+from stresslab.results.table_formats import checked_formats
+from stresslab.results.tables import write_table
 from stresslab.reviewing.exchange import GROUPS, CompareError, changed_groups, exchanged
 from stresslab.reviewing.verifying import Stored, stored_results
 from stresslab.scenario.scenario import Scenario
@@ -145,6 +147,7 @@ def compare_to_folder(
     paths: int = PATHS,
     threads: int | None = None,
     progress: Callable[[int], None] | None = None,
+    tables: Sequence[str] = ("csv",),
 ) -> xr.Dataset:
     """Compare two folders of results and leave ``comparison.nc``, ``comparison.csv`` and ``waterfall.svg``.
 
@@ -156,6 +159,8 @@ def compare_to_folder(
         The folder. It is made new, or replaced where it holds a former comparison.
     paths, threads, progress
         As in `compare`.
+    tables : sequence of {"csv", "parquet", "excel"}
+        Formats of the table; CSV is always among them.
 
     Returns
     -------
@@ -174,11 +179,12 @@ def compare_to_folder(
     from stresslab.report.charts.comparison import figure_waterfall
     from stresslab.report.style import svg
 
+    formats = checked_formats(tables)
     with output_folder(Path(out)) as folder:
         first, second = single(old), single(new)
         compared = compare(first, second, paths=paths, threads=threads, progress=progress)
         netcdf.write(compared, folder / "comparison.nc")
-        comparison_table(compared).to_csv(folder / "comparison.csv", index=False, lineterminator="\n")
+        write_table(compared, comparison_table(compared), folder, "comparison", formats)
         (folder / "waterfall.svg").write_text(svg(figure_waterfall(compared)), encoding="utf-8")
         write_manifest(folder, {"title": compared.attrs["title"], "compared": [compared.attrs[one] for one in _HASHES]})
     return compared

@@ -6,6 +6,7 @@ import csv
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.special import ndtr
 
@@ -293,7 +294,7 @@ def test_the_command(tmp_path, capsys):
     (tmp_path / "in").mkdir()
     scenario_of(tmp_path / "in", [1.0, -1.0], [1.2, 1.2], 0.3, paths=10_000)
     asked = ["rare", str(tmp_path / "in" / "scenario.toml"), "--out", str(tmp_path / "out"), "--configuration"]
-    assert main([*asked, "all_isolated", "--pool", "p1"]) == 0
+    assert main([*asked, "all_isolated", "--pool", "p1", "--tables", "parquet,excel"]) == 0
     told = capsys.readouterr().out
     assert "importance sampling, 10,000 paths" in told
     with (tmp_path / "out" / "rare_events.csv").open(encoding="utf-8") as file:
@@ -307,5 +308,11 @@ def test_the_command(tmp_path, capsys):
     error = float(row["standard_error"])
     assert 0.0 < error < 0.03 * expected
     assert float(row["liquidation_probability"]) == pytest.approx(expected, abs=4.0 * error)
+    typed = pd.read_parquet(tmp_path / "out" / "rare_events.parquet")
+    assert typed.liquidation_probability[0] == float(row["liquidation_probability"])
+    sheet = pd.read_excel(tmp_path / "out" / "rare_events.xlsx", sheet_name="rare_events")
+    assert sheet.pool[0] == "p1"
+    assert main([*asked, "all_isolated", "--tables", "pickle"]) == 2
+    assert "there is no format 'pickle' of tables" in capsys.readouterr().err
     assert main([*asked, "nothing"]) == 2
     assert "there is no configuration named 'nothing'" in capsys.readouterr().err

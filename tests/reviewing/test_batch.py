@@ -203,3 +203,19 @@ def test_other_people_s_folders_are_refused(desks, tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     assert cli.main(["batch", str(tmp_path / "empty"), "--out", str(tmp_path / "o")]) == 2
     assert "there is no scenario" in capsys.readouterr().err
+
+
+def test_tables_for_those_who_want_numbers(tmp_path, capsys):
+    desk(tmp_path / "desks" / "a")
+    out = tmp_path / "out"
+    asked = ["batch", str(tmp_path / "desks"), "--out", str(out), "--jobs", "1"]
+    assert cli.main([*asked, "--tables", "parquet"]) == 0
+    tables = {path.suffix for path in (out / "a" / "scenario" / "tables").iterdir()}
+    assert tables == {".csv", ".parquet"}
+    # Other tables are another result, the same ones are not done again.
+    assert cli.main([*asked, "--tables", "parquet"]) == 0
+    assert cli.main(asked) == 0
+    assert [each["a/scenario"] for each in statuses(out)] == ["done", "unchanged", "done"]
+    assert {path.suffix for path in (out / "a" / "scenario" / "tables").iterdir()} == {".csv"}
+    assert cli.main([*asked, "--tables", "pickle"]) == 2
+    assert "there is no format 'pickle' of tables" in capsys.readouterr().err
