@@ -158,6 +158,7 @@ def test_parts_add_up_and_stand_in_table_dataset_and_figure(folders, tmp_path, c
         assert float(compared.part.sel(group="market", number="expected_loss", configuration="as_booked")) > 0.0
     table = pd.read_csv(out / "comparison.csv")
     np.testing.assert_allclose(table[[*GROUPS, NOISE]].sum(axis=1), table["change"], rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(pd.read_parquet(out / "comparison.parquet")["change"], table["change"], rtol=1e-12)
     assert (out / "waterfall.svg").read_text(encoding="utf-8").count("<svg") == 1
     before = (out / "comparison.nc").read_bytes()
     assert cli.main(words) == 0
