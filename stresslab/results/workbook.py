@@ -197,6 +197,8 @@ def _write(book: _Book, page: Any, row: int, column: int, value: object, written
 
 def _number_format(name: str, results: xr.Dataset) -> str | None:
     """How a column of numbers is written; None leaves it to the program."""
+    if name not in results:
+        return None  # several variables below each other
     values = results[name]
     unit, currency = str(values.attrs.get("units", "")), str(results.attrs.get("currency", ""))
     if name in results.coords:
