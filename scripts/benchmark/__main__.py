@@ -29,7 +29,7 @@ from scripts.benchmark.numpy_row import numpy_row
 from scripts.benchmark.parts import measure_parts, print_parts
 from scripts.benchmark.reference_row import THREADS, reference_rows
 from scripts.benchmark.row import Row
-from scripts.benchmark.scaling import measure_scaling
+from scripts.benchmark.scaling import ARITHMETIC, measure_scaling
 from scripts.benchmark.work import WORKS, Work
 from stresslab.margin.problem import Bridge
 from stresslab.simulation.block import BLOCK_WIDTH
@@ -92,11 +92,11 @@ def _measure(options: argparse.Namespace, work: Work, here: dict[str, Any], rows
     if len(options.threads) > 1:
         scaled = measure_scaling(BRIDGES, options.rounds, options.threads, work)
         least = min(options.threads)
-        for bridge in BRIDGES:
+        for what in (*BRIDGES, ARITHMETIC):
             for count in options.threads:
-                name = f"{bridge}, {count} threads"
+                name = f"{what}, {count} threads"
                 if count != least:
-                    scaling[f"{name} / {least}"] = measuring.paired(scaled, name, f"{bridge}, {least} threads")
+                    scaling[f"{name} / {least}"] = measuring.paired(scaled, name, f"{what}, {least} threads")
         measuring.print_spreads("cores busy, by threads", {name: row.cores for name, row in scaled.items()})
         measuring.print_spreads("scaling, round by round", scaling)
     if options.json:

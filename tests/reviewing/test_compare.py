@@ -148,7 +148,17 @@ def test_another_seed_alone_is_noise(folders):
 
 def test_parts_add_up_and_stand_in_table_dataset_and_figure(folders, tmp_path, capsys):
     out = tmp_path / "out"
-    words = ["compare", str(folders / "old"), str(folders / "several"), "--paths", "300", "--out", str(out), "--tables", "parquet"]
+    words = [
+        "compare",
+        str(folders / "old"),
+        str(folders / "several"),
+        "--paths",
+        "300",
+        "--out",
+        str(out),
+        "--tables",
+        "parquet",
+    ]
     assert cli.main(words) == 0
     assert "the questions differ in: market, collateral\n" in capsys.readouterr().out
     with xr.open_dataset(out / "comparison.nc", engine="h5netcdf") as compared:
