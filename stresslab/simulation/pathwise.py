@@ -115,11 +115,12 @@ def _keys(scenario: Scenario) -> NDArray[np.uint32]:
 def _is_smooth(process: Process, scenario: Scenario) -> bool:
     """Whether extremes are left to the bridge and nothing jumps."""
 
-    def step(keys: Any) -> Any:
+    # A model may look its arrays up by what is traced, so they are traced too.
+    def step(process: Process, keys: Any) -> Any:
         draws = process.draw(keys, noise.Counter(jnp.arange(2, dtype=jnp.uint32), jnp.uint32(0)))
         return process.step(process.init(2), draws, jnp.float32(scenario.step / DAYS_PER_YEAR))[1]
 
-    market = jax.eval_shape(step, _keys(scenario))
+    market = jax.eval_shape(step, process, _keys(scenario))
     return market.gap is None and market.low_log_price is None and market.high_log_price is None
 
 

@@ -70,6 +70,14 @@ def test_the_other_derivatives_are_those_of_the_closed_form(case_a):
         assert abs(oracle) > 10.0 * found.standard_error, factor
 
 
+def test_tails_so_thin_that_there_are_none_leave_the_closed_form():
+    # A Student-t of 1,000 degrees of freedom is as good as normal; its process looks a table up by its draws.
+    found = slopes(long_of_ten(20_000, model="student_t", extra={"degrees_of_freedom": 1000.0}))["collateral"]
+    assert abs(found.value / 0.1 + 5.367491) < 3.5 * found.standard_error / 0.1
+    heavy = slopes(long_of_ten(20_000, model="student_t", extra={"degrees_of_freedom": 3.0}))["collateral"]
+    assert abs(heavy.value / 0.1 + 5.367491) > 3.5 * heavy.standard_error / 0.1
+
+
 def test_sizes_and_collateral_multiplied_alike_change_nothing(case_a):
     # P is homogeneous of degree 0 in them: Euler's sum is 0, path by path.
     assert case_a["size"].value + case_a["collateral"].value == pytest.approx(0.0, abs=1e-3)
