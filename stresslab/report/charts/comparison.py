@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from stresslab.report.charts.marks import compact_money, figure_of, percent_tick
+from stresslab.report.charts.marks import MoneyFormatter, figure_of, percent_tick
 from stresslab.report.charts.panels import named_rows, side_by_side
 from stresslab.report.style import INK, PALE, style
 
@@ -49,7 +49,7 @@ def figure_waterfall(
             _waterfall(one, float(at.old), at.part.values, float(at.new))
             share = str(at.units.item()) == "1"
             one.set_xlabel(title if share else f"{title}, {compared.attrs['currency']}")
-            one.xaxis.set_major_formatter(FuncFormatter(percent_tick if share else compact_money))
+            one.xaxis.set_major_formatter(FuncFormatter(percent_tick) if share else MoneyFormatter())
             one.xaxis.set_major_locator(MaxNLocator(4))
             one.grid(visible=True, axis="x")
         named_rows(panels, names)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, Formatter, FuncFormatter, LogLocator, NullFormatter
 
 from stresslab.report.formatting import THIN, Estimate, number, rarest
 from stresslab.report.style import Look
@@ -51,13 +51,29 @@ def percent_tick(value: float, _: object = None) -> str:
     return text if "e" not in text else f"{100.0 * value:.10f}".rstrip("0")
 
 
-def compact_money(value: float, _: object = None) -> str:
+def compact_money(value: float, _: object = None, digits: int = 4) -> str:
     """An amount as a tick: thousands as k, millions as m."""
     size = abs(value)
     for unit, name in ((1e12, " tn"), (1e9, " bn"), (1e6, " m"), (1e3, " k")):
         if size >= unit:
-            return f"{value / unit:.4g}{THIN}{name.strip()}".replace("-", "\u2212")
-    return number(value, 3) if value else "0"
+            return f"{value / unit:.{digits}g}{THIN}{name.strip()}".replace("-", "\u2212")
+    return number(value, digits - 1) if value else "0"
+
+
+class MoneyFormatter(Formatter):
+    """Writes amounts as `compact_money` does, with more digits where two ticks would read the same."""
+
+    def format_ticks(self, values: Sequence[float]) -> list[str]:
+        """Labels of all ticks of an axis."""
+        for digits in range(4, 12):
+            labels = [compact_money(value, digits=digits) for value in values]
+            if len(set(labels)) == len(set(values)):
+                break
+        return labels
+
+    def __call__(self, value: float, pos: int | None = None) -> str:
+        """One label, as a tick alone would have it."""
+        return compact_money(value)
 
 
 def log_shares(axis: Axis, lower: float, upper: float) -> None:
