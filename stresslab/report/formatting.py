@@ -107,14 +107,22 @@ def size(quantity: float) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+# Shares from here on are written out.
+_SPELLED_OUT = 1e-8
+
+
 def percent(share: float, digits: int = 3) -> str:
     """A share in percent: three significant digits, as many more as keep it from rounding to 100 %.
 
+    What is so small that its zeros would fill the line is written by its power of ten.
+
     Examples
     --------
-    >>> percent(0.44275), percent(0.00085), percent(0.99996)
-    ('44.3 %', '0.0850 %', '99.996 %')
+    >>> percent(0.44275), percent(0.00085), percent(0.99996), percent(1.2e-30)
+    ('44.3 %', '0.0850 %', '99.996 %', '1.20e-28 %')
     """
+    if 0.0 < abs(share) < _SPELLED_OUT:
+        return f"{scientific(100.0 * share, digits)} %"
     return f"{_plain(100.0 * share, _percent_decimals(share, digits))} %"
 
 

@@ -59,6 +59,8 @@ def test_signed_money_bears_its_sign():
         (0.9996, "99.96 %"),
         (0.99999, "99.999 %"),
         (1.0, "100 %"),
+        (1.2e-8, "0.00000120 %"),
+        (1.2e-30, "1.20e-28 %"),
     ],
 )
 def test_percentages_have_three_digits_and_never_round_to_certainty(share, text):
