@@ -31,6 +31,13 @@ if TYPE_CHECKING:
     help="Quarter of the reviews in the archive; by default that of the scenario's start.",
 )
 @table_option
+@click.option(
+    "--executor",
+    default="threads",
+    show_default=True,
+    metavar="threads|dask|dask:ADDRESS",
+    help="Who simulates; with a cluster one scenario at a time, unless --jobs says more.",
+)
 def command(
     source: str,
     out: str,
@@ -40,6 +47,7 @@ def command(
     archive: str | None,
     quarter: str | None,
     tables: str,
+    executor: str,
 ) -> int:
     """Run every *scenario.toml below FOLDER, or every scenario of a LIST with one a line.
 
@@ -62,6 +70,11 @@ def command(
                 import stresslab.simulation.block  # noqa: F401
                 from stresslab.reviewing.archive import ArchiveError
                 from stresslab.reviewing.batch import STATUSES, is_breached, run_batch
+                from stresslab.simulation.executors import executor_named
+            try:
+                executor_named(executor)
+            except ValueError as error:
+                raise click.BadParameter(str(error), param_hint="--executor") from error
             try:
                 finished = run_batch(
                     source,
@@ -72,6 +85,7 @@ def command(
                     archive=archive,
                     quarter=quarter,
                     tables=formats,
+                    executor=executor,
                     tell=_tell,
                 )
             except ArchiveError as error:

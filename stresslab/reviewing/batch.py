@@ -31,6 +31,7 @@ from stresslab.reviewing.jobs import Job, claim_folder, find_jobs, nested, remov
 from stresslab.reviewing.verifying import DamagedError, check_files
 from stresslab.scenario.limits import read_limits
 from stresslab.scenario.model_choice import read_scenarios
+from stresslab.simulation.executors import ClusterError, ThreadExecutor, executor_named
 
 if TYPE_CHECKING:
     from stresslab.simulation.preparation import Programs
@@ -74,6 +75,7 @@ class _Task:
     quarter: str | None
     threads: int
     tables: tuple[str, ...]
+    executor: str
 
 
 def run_batch(
@@ -86,6 +88,7 @@ def run_batch(
     archive: str | Path | None = None,
     quarter: str | None = None,
     tables: Sequence[str] = ("csv",),
+    executor: str = "threads",
     tell: Callable[[Finished], None] | None = None,
 ) -> tuple[Finished, ...]:
     """Run every scenario of a folder or a list.
@@ -98,7 +101,8 @@ def run_batch(
         Results stand below it under the scenarios' relative paths, beside ``summary.csv``, ``cover.pdf`` and
         ``log.jsonl``. It is made new, or a former batch in it is taken up.
     jobs : int, optional
-        Processes, at least 1; by default one a core. With 1 everything runs in this process.
+        Processes, at least 1; by default one a core, and one where a cluster simulates. With 1 everything but that runs
+        in this process.
     form : {"short", "standard"}
         Of the reports.
     limits : path, optional
@@ -110,6 +114,8 @@ def run_batch(
         Of the reviews, such as ``2026-Q3``; by default that of each scenario's ``start``.
     tables : sequence of {"csv", "parquet", "excel"}
         Formats of every run's tables; CSV is always among them.
+    executor : {"threads", "dask", "dask:ADDRESS"}
+        Who simulates, as `stresslab.simulation.executors.executor_named` takes it. The numbers do not depend on it.
     tell : callable, optional
         Called with every job as it ends.
 
@@ -128,8 +134,11 @@ def run_batch(
         If the quarter is none.
     TableFormatError
         If there is no such format of tables, or its library is missing.
+    ValueError
+        If there is no such executor, or it is not installed.
     """
     formats = checked_formats(tables)
+    executor_named(executor)
     if quarter is not None:
         read_quarter(quarter)
     found = find_jobs(source, out)
@@ -138,11 +147,11 @@ def run_batch(
     shelves = None if archive is None else claim_archive(archive)
     folder = claim_folder(out)
     remove_leftovers(folder, found)
-    width = min(jobs or os.cpu_count() or 1, len(found))
+    width = min(jobs or (1 if executor != "threads" else os.cpu_count() or 1), len(found))
     threads = max(1, (os.cpu_count() or 1) // width)
     inner = nested(found)
     tasks = [
-        _Task(job, folder, form, None if limits is None else str(limits), shelves, quarter, threads, formats)
+        _Task(job, folder, form, None if limits is None else str(limits), shelves, quarter, threads, formats, executor)
         for job in found
         if job.name not in inner
     ]
@@ -241,14 +250,15 @@ def _perform(task: _Task) -> Finished:
             return kept
         from stresslab.results.companions import Companions
         from stresslab.running import run_models_to_folder, run_to_folder
-        from stresslab.simulation.executors import ThreadExecutor
 
         options: dict[str, Any] = {
             "form": task.form,
             "tables": task.tables,
             "limits": limits,
             "companions": None if history is None else Companions(history=history),
-            "executor": ThreadExecutor(task.threads, _PROGRAMS),
+            "executor": ThreadExecutor(task.threads, _PROGRAMS)
+            if task.executor == "threads"
+            else executor_named(task.executor),
         }
         if len(scenarios) == 1:
             _, seconds = run_to_folder(scenarios[0], place, **options)
@@ -259,7 +269,7 @@ def _perform(task: _Task) -> Finished:
         rows = tuple(account_row(job.name, load(place / name)) for name in names)
     except InputError as error:
         return Finished(job, "failed", faults=tuple(str(fault) for fault in error.faults))
-    except (OutputFolderError, ArchiveError, MemoryError) as error:
+    except (OutputFolderError, ArchiveError, ClusterError, MemoryError) as error:
         return _refused(job, str(error) or "the paths do not fit into memory; ask for fewer")
     except Exception as error:
         return _refused(job, f"stresslab failed: {type(error).__name__}: {error}")

@@ -219,3 +219,21 @@ def test_tables_for_those_who_want_numbers(tmp_path, capsys):
     assert {path.suffix for path in (out / "a" / "scenario" / "tables").iterdir()} == {".csv"}
     assert cli.main([*asked, "--tables", "pickle"]) == 2
     assert "there is no format 'pickle' of tables" in capsys.readouterr().err
+
+
+def test_a_cluster_may_simulate(tmp_path, capsys):
+    desk(tmp_path / "desks" / "a", 1)
+    desk(tmp_path / "desks" / "b", 2)
+    program = "import sys; from stresslab.cli import main; sys.exit(main())"
+    words = ["batch", str(tmp_path / "desks"), "--out", str(tmp_path / "there"), "--executor", "dask"]
+    done = subprocess.run([sys.executable, "-P", "-c", program, *words], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert statuses(tmp_path / "there") == [{"a/scenario": "done", "b/scenario": "done"}]
+    # Oracle: the same batch on threads of this process, byte by byte.
+    assert cli.main(["batch", str(tmp_path / "desks"), "--out", str(tmp_path / "here"), "--jobs", "1"]) == 0
+    assert content(tmp_path / "there") == content(tmp_path / "here")
+    # A cluster that is not there is a fault of each job, told with what to do; a name that is none stops at once.
+    gone = ["batch", str(tmp_path / "desks"), "--out", str(tmp_path / "gone"), "--executor"]
+    assert cli.main([*gone, "ray"]) == 2
+    assert "there is no executor 'ray'" in capsys.readouterr().err
+    assert not (tmp_path / "gone").exists()
