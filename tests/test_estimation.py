@@ -8,10 +8,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from stresslab.estimation import EstimationError, reduced_estimate
+from stresslab.estimation.reduced import reduced_estimate
+from stresslab.estimation.samples import EstimationError
 from stresslab.measures.first_passage import first_passage_probability
 from stresslab.measures.precision import read_precision
-from stresslab.measures.replications import REPLICATIONS, controlled_means, replicated_mean
+from stresslab.measures.replications import (
+    REPLICATIONS,
+    controlled_means,
+    grouped_variance_ratio,
+    replicated_mean,
+)
 from tests.oracles.scenarios import configuration, position, scenario
 
 POSITIONS = (position("btc 10x", 1.0), position("eth 10x", 1.0, asset="ETH"), position("btc 3x", 1.0))
@@ -20,8 +26,8 @@ CONFIGURATIONS = (
     configuration("cross", ("cross", [0, 1], 0.2)),
     configuration("one", ("3x", [2], 1.0 / 3.0)),
 )
-EITHER, ONE = 0.552899, 0.0982657
-"""P of O4 exact by the wedge's heat kernel, and of O2: 3x, 80 %, 30 days."""
+EITHER, ONE, TEN = 0.552899, 0.0982657, 0.383553
+"""P of O4 exact by the wedge's heat kernel, and of O2: 3x, 80 %, 30 days, and 10x, 80 %, 7 days."""
 
 
 def question(model="gbm", days=7.0, step=1.0 / 3.0, paths=16_384, seed=7):
@@ -112,9 +118,96 @@ def test_the_same_digits_on_any_number_of_threads():
 
 def test_until_a_precision():
     found = estimate("cross", "auto", until="1%", paths=200_000)
-    assert found.method == "control"
+    # Fresh paths, not the pilot's, say what the choice was worth.
+    assert found.method != "none"
+    assert found.variance_ratio > 3.0
+    assert {gain.method for gain in found.gains} == {"control", "antithetic", "sobol"}
     assert found.estimate.upper - found.estimate.mean < 0.0125 * found.estimate.mean
     assert found.paths < estimate("cross", "none", until="1%", paths=200_000).paths / 2
+
+
+@pytest.mark.parametrize("method", ["antithetic", "sobol"])
+@pytest.mark.parametrize(("name", "days", "exact"), [("one", 30.0, ONE), ("isolated/btc", 7.0, TEN)])
+def test_paths_that_hang_together_find_the_closed_form(method, name, days, exact):
+    found = estimate(name, method, days=days, paths=65_536)
+    assert abs(found.estimate.mean - exact) < 4.0 * found.estimate.standard_error
+    assert found.variance_ratio > {"antithetic": 1.05, "sobol": 3.0}[method]
+    # Not so of what it would be with the barrier watched at the ends of steps alone: it is as if it lay 0.5826
+    # deviations of a step farther (M20).
+    distance = -math.log((2.0 / 3.0 if name == "one" else 0.9) / 0.995) + 0.5826 * 0.8 * math.sqrt(1.0 / 3.0 / 365.0)
+    seldom = first_passage_probability(distance, -0.32, 0.8, days / 365.0)
+    assert abs(found.estimate.mean - seldom) > 8.0 * found.estimate.standard_error
+
+
+@pytest.mark.parametrize(("method", "paths"), [("antithetic", 4_096), ("sobol", 32_768)])
+def test_intervals_of_paths_that_hang_together_cover(method, paths):
+    # 24 seeds: 95 % of them less 4 errors, by hand 22.8 - 4 * 1.07, is 18.5. Two intervals' widths away nothing covers.
+    held, beside = 0, 0
+    for seed in range(24):
+        found = estimate("isolated/btc", method, paths=paths, seed=seed).estimate
+        held += found.lower <= TEN <= found.upper
+        beside += found.lower <= TEN + 2.0 * (found.upper - found.lower) <= found.upper
+    assert held >= 19
+    assert beside == 0
+
+
+def test_mirrored_pairs_take_off_what_they_can():
+    # A 3x long is hardly ever liquidated on both paths of a pair. Were it never, the covariance of the two hits were
+    # -p^2 and the ratio, by hand, (1 - p) / (1 - 2 p) = 1.12; plain pairs have 1.
+    found = estimate("one", "antithetic", days=30.0, paths=65_536)
+    assert found.variance_ratio == pytest.approx((1.0 - ONE) / (1.0 - 2.0 * ONE), abs=0.02)
+
+
+def test_mirrored_pairs_harm_a_pool_on_both_sides_and_are_not_chosen():
+    # Long and short of the same size: what liquidates one of them, mirrored liquidates the other. Were the barriers
+    # equally far, both paths of a pair would have one fate: a ratio of one half, by hand.
+    asked = question(paths=32_768)
+    asked = replace(
+        asked,
+        book=replace(asked.book, positions=(position("long", 1.0), position("short", -1.0))),
+        configurations=(configuration("both", ("long", [0], 0.1), ("short", [1], 0.1)),),
+    )
+    target = read_precision("5%:both", asked.configurations)
+    assert reduced_estimate(asked, target, reduction="antithetic").variance_ratio < 0.7
+    assert reduced_estimate(asked, target).method != "antithetic"
+
+
+def test_sobol_on_a_smooth_number():
+    # The expected loss of one 3x long over 7 days, which is hardly ever liquidated: a put at the money. By hand without
+    # liquidation and with mu = 0: 2 Phi(sigma sqrt(T) / 2) - 1; the 4e-4 of paths with one lose about as much without.
+    put = math.erf(0.8 * math.sqrt(7.0 / 365.0) / 2.0 / math.sqrt(2.0))
+    found, plain = (
+        estimate("one", method, measure="expected-loss", paths=65_536, seed=3) for method in ("sobol", "none")
+    )
+    assert found.variance_ratio > 100.0
+    assert found.estimate.standard_error < plain.estimate.standard_error / 10.0
+    assert found.estimate.mean == pytest.approx(put, rel=1e-3)
+    assert plain.estimate.mean != pytest.approx(put, rel=1e-3)
+
+
+def test_sobol_leaves_the_mean_of_another_model_where_it_is():
+    found, plain = (estimate("cross", each, model="student_t", paths=65_536) for each in ("sobol", "none"))
+    error = math.hypot(found.estimate.standard_error, plain.estimate.standard_error)
+    assert abs(found.estimate.mean - plain.estimate.mean) < 4.0 * error
+    # Under Brownian motion it lies elsewhere.
+    assert found.estimate.mean < 0.4180 - 6.0 * error
+
+
+def test_groups_by_hand():
+    # Pairs that cancel leave nothing. Twins: variance 1; of two pair means 1 and -1 it is 2, times two units is 4.
+    assert grouped_variance_ratio(np.array([1.0, -1.0, -1.0, 1.0]), 2) == math.inf
+    assert grouped_variance_ratio(np.array([1.0, 1.0, -1.0, -1.0]), 2) == pytest.approx(1.0 / 4.0)
+    assert grouped_variance_ratio(np.zeros(4), 2) == 1.0
+    independent = np.random.default_rng(2).normal(size=200_000)
+    assert grouped_variance_ratio(independent, 2) == pytest.approx(1.0, rel=0.02)
+    with pytest.raises(ValueError, match="groups of 3"):
+        grouped_variance_ratio(np.zeros(4), 3)
+
+
+def test_every_method_takes_equal_replications():
+    # 40,030 over 32 leaves 30; over 64 too, 30; over 32 times 1024 it leaves 7,262.
+    for method, paths in (("none", 40_000), ("antithetic", 40_000), ("sobol", 32_768)):
+        assert estimate("one", method, paths=40_030).paths == paths
 
 
 def test_what_cannot_be_had():
@@ -122,3 +215,9 @@ def test_what_cannot_be_had():
     target = read_precision("5%", asked.configurations)
     with pytest.raises(EstimationError, match="too few"):
         reduced_estimate(replace(asked, paths=1_000), target)
+    with pytest.raises(EstimationError, match="32,768 paths at least"):
+        reduced_estimate(asked, target, reduction="sobol")
+    # What has no normals to mirror is refused before anything is simulated.
+    past = replace(asked, market=replace(asked.market, model="bootstrap"))
+    with pytest.raises(EstimationError, match="no normals"):
+        reduced_estimate(past, target, reduction="antithetic")

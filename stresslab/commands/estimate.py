@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-_REDUCTIONS = ("auto", "none", "control")
+_REDUCTIONS = ("auto", "none", "control", "antithetic", "sobol")
 
 
 @click.command()
@@ -23,7 +23,8 @@ _REDUCTIONS = ("auto", "none", "control")
     type=click.Choice(_REDUCTIONS),
     default="auto",
     show_default=True,
-    help="auto: a pilot run decides.",
+    help="none: plain paths. control: controls in closed form. antithetic: mirrored pairs of paths. sobol: randomized "
+    "quasi-random paths. auto: a pilot run of each decides.",
 )
 @click.option(
     "--until",
@@ -58,7 +59,8 @@ def command(
     except PrecisionError as error:
         raise click.UsageError(str(error)) from error
     with interruptible():
-        from stresslab.estimation import EstimationError, reduced_estimate
+        from stresslab.estimation.reduced import reduced_estimate
+        from stresslab.estimation.samples import EstimationError
 
         try:
             found = reduced_estimate(
@@ -82,6 +84,12 @@ def command(
         click.echo(
             f"expected loss of {target.name}: {number.mean:,.2f} {currency}, 95 % [{number.lower:,.2f}, "
             f"{number.upper:,.2f}]"
+        )
+    for gain in found.gains:
+        chosen = ", chosen" if gain.method == found.method else ""
+        click.echo(
+            f"pilot, {gain.method}: variance divided by {gain.variance_ratio:.3g}, of the paths of a second by "
+            f"{gain.per_second:.3g}{chosen}"
         )
     ratio = f"{found.variance_ratio:.3g}" if found.variance_ratio < float("inf") else "infinity: the closed form itself"
     with_controls = f" with {found.controls} controls" if found.controls else ""

@@ -24,8 +24,11 @@ from stresslab.market import (
     regimes,
     student_t,
 )
+from stresslab.market.antithetic import Antithetic
 from stresslab.market.component_filter import LEVEL_DAYS
 from stresslab.market.process import Process
+from stresslab.market.quasi_random import quasi_randomized
+from stresslab.market.sampling import AntitheticPairs
 from stresslab.market.seasonality import with_seasonality
 from stresslab.market.specification import MarketSpecification
 from stresslab.market.stress import stressed, with_condition, with_gap
@@ -56,6 +59,9 @@ class Model:
         own. Within them a path may not go over to other draws (`stresslab.simulation.lineage`).
     takes_seasonality : bool
         Whether it may run on the clock of the week (`stresslab.market.seasonality`).
+    draws_normals : bool
+        Whether a step's prices come from independent standard normals in the noise, which other ones may replace
+        (`stresslab.market.sampling`).
     takes_spare_assets : bool
         Whether assets that nobody holds may stand behind the market's own (`stresslab.market.spare_assets`).
     """
@@ -69,6 +75,7 @@ class Model:
     takes_condition: bool = False
     takes_seasonality: bool = True
     takes_spare_assets: bool = False
+    draws_normals: bool = True
     draw_days: Callable[[Mapping[str, Any]], float] = lambda parameters: 0.0
 
 
@@ -100,10 +107,10 @@ MODELS: Mapping[str, Model] = MappingProxyType(
         # The scheme of their variance is right for steps of one length, which `step_fault` checks.
         "heston": replace(_of(heston), takes_seasonality=False),
         "bates": replace(_of(bates), takes_seasonality=False),
-        "filtered_history": _of(filtered_history),
-        "component_history": replace(_of(component_history), own_volatility_days=LEVEL_DAYS),
-        "bootstrap": _of(bootstrap),
-        "paths": replace(_of(paths), takes_seasonality=False),
+        "filtered_history": replace(_of(filtered_history), draws_normals=False),
+        "component_history": replace(_of(component_history), own_volatility_days=LEVEL_DAYS, draws_normals=False),
+        "bootstrap": replace(_of(bootstrap), draws_normals=False),
+        "paths": replace(_of(paths), takes_seasonality=False, draws_normals=False),
     }
 )
 
@@ -120,4 +127,22 @@ def build_process(specification: MarketSpecification, step: float) -> Process:
     """
     process = MODELS[specification.model].build(stressed(specification), step)
     process = with_seasonality(process, specification.seasonality, step)
-    return with_gap(with_condition(process, specification, step), specification, step)
+    return with_sampling(with_gap(with_condition(process, specification, step), specification, step), specification)
+
+
+def with_sampling(process: Process, specification: MarketSpecification) -> Process:
+    """The process with the draws of different paths as the market says, if they are not independent.
+
+    Raises
+    ------
+    ValueError
+        If the model draws no independent normals.
+    """
+    plan = specification.sampling
+    if plan is None:
+        return process
+    if not MODELS[specification.model].draws_normals:
+        raise ValueError(f"the model {specification.model} draws no normals whose paths could hang together")
+    if isinstance(plan, AntitheticPairs):
+        return Antithetic(process)
+    return quasi_randomized(process, plan, len(specification.assets))

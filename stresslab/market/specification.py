@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from stresslab.market.bar_rows import BarRows
 from stresslab.market.funding import FundingSpecification
 from stresslab.market.price_paths import PricePaths
+from stresslab.market.sampling import Sampling
 from stresslab.market.seasonality import Seasonality
 from stresslab.market.stress import StressSpecification
 
@@ -45,6 +46,9 @@ class MarketSpecification:
         Prices of the assets, in their order, where the user brings the paths.
     seasonality : Seasonality or None
         How volatile each hour of the week is, and in which of them the run begins; None where all are alike.
+    sampling : Sampling or None
+        How the draws of different paths hang together; None where paths are independent, as in every run. The law of
+        a single path is the same.
     """
 
     model: str
@@ -59,3 +63,4 @@ class MarketSpecification:
     stress: StressSpecification | None = None
     paths: PricePaths | None = None
     seasonality: Seasonality | None = None
+    sampling: Sampling | None = None

@@ -107,3 +107,33 @@ def residual_variance(values: NDArray[np.float64], controls: NDArray[np.float64]
     design = np.vstack([np.ones((1, values.size)), controls - known[:, None]])
     coefficients = np.linalg.lstsq(design @ design.T, design @ values, rcond=1e-10)[0]
     return float(np.var(values - coefficients @ design))
+
+
+def grouped_variance_ratio(values: NDArray[np.float64], size: int) -> float:
+    """How much less a mean varies because values of a group hang together.
+
+    Parameters
+    ----------
+    values : numpy.ndarray
+        [unit]; groups are runs of ``size`` units, independent of each other.
+    size : int
+        Units a group; divides their number and leaves two groups at least.
+
+    Returns
+    -------
+    float
+        Variance of a mean of independent units over that of the mean of as many grouped ones, positive: below 1 where
+        groups do harm, infinite where their means do not vary, 1 where nothing does.
+
+    Raises
+    ------
+    ValueError
+        If the groups do not come out even, or there are fewer than two.
+    """
+    if values.size % size or values.size < 2 * size:
+        raise ValueError(f"{values.size} values do not make two or more groups of {size}")
+    plain = float(values.var())
+    left = size * float(values.reshape(-1, size).mean(axis=1).var(ddof=1))
+    if plain == 0.0:
+        return 1.0
+    return math.inf if left <= 1e-9 * plain else plain / left

@@ -1,0 +1,1 @@
+"""One number as precisely as paths allow: variance reduction, with intervals from independent replications."""
