@@ -152,12 +152,14 @@ def quasi_randomized(process: Any, plan: QuasiRandom, assets: int) -> QuasiRando
     Raises
     ------
     ValueError
-        If the points are no positive multiple of 1024.
+        If the points are no positive multiple of 1024, or more than 2**23.
     """
     from stresslab.market import noise
 
-    if plan.points < 1 or plan.points % 2**_LOW_BITS:
-        raise ValueError(f"{plan.points} points a replication; give a positive multiple of {2**_LOW_BITS}")
+    if not 0 < plan.points <= 2**_NUMBER_BITS or plan.points % 2**_LOW_BITS:
+        raise ValueError(
+            f"{plan.points} points a replication; give a positive multiple of {2**_LOW_BITS} up to 2**{_NUMBER_BITS}"
+        )
     lengths = stretch_lengths(plan.steps)
     construction = bridge_construction(lengths)
     places = int((construction != 0.0).sum(axis=1).max())

@@ -34,12 +34,12 @@ def moves(sampling, steps, *, first=0, paths=1024, drifts=(0.5, 0.5), volatiliti
     keys, path = keys_of(specification), first + jnp.arange(paths, dtype=jnp.uint32)
 
     @jax.jit
-    def advance(state, index):
+    def advance(process, state, index):
         return process.step(state, process.draw(keys, noise.Counter(path, index)), jnp.float32(1.0))[0]
 
     state, logs = process.init(paths), [np.zeros((2, paths))]
     for index in range(steps):
-        state = advance(state, jnp.uint32(index))
+        state = advance(process, state, jnp.uint32(index))
         logs.append(np.asarray(process.log_price(state), np.float64))
     return np.diff(logs, axis=0)
 
