@@ -37,7 +37,7 @@ def drivers_on_several(places: Places, legs: Legs, price_ratio: Array) -> Array:
     places, legs : Places, Legs
         The problem and its legs.
     price_ratio : jax.Array
-        Price over start price of the assets of the legs, [asset of a leg, path].
+        Price over start price of each leg, [leg, path].
 
     Returns
     -------
@@ -47,7 +47,7 @@ def drivers_on_several(places: Places, legs: Legs, price_ratio: Array) -> Array:
     membership = jnp.asarray(legs.membership)
     own = jnp.arange(membership.shape[1]) if places.leg is None else jnp.asarray(places.leg)
     positions = own.astype(jnp.int16)
-    lost = surplus_lost(legs, rows_of(price_ratio, legs.asset_of_leg))
+    lost = surplus_lost(legs, price_ratio)
     whole = membership[: membership.shape[0] - sum(each.leg.shape[0] for each in legs.classes)]
     found = [_among_legs(whole, positions, lost)] if whole.shape[0] else []
     found += [_among_members(each, positions, lost) for each in legs.classes]

@@ -9,17 +9,15 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import jax.numpy as jnp
-from jax import Array, lax
+from jax import Array
 
-from stresslab.margin.drivers import drivers_on_one_price, drivers_on_several, first_reached
+from stresslab.margin.drivers import drivers_on_one_price, first_reached
 from stresslab.margin.legs import Legs, rows_of
+from stresslab.margin.liquidation_queue import Queue, empty_queue, enqueue, settled
 from stresslab.margin.places import Places
 from stresslab.margin.problem import NOBODY, PoolParameters
 from stresslab.margin.required_collateral import required_collateral
 from stresslab.market.process import MarketStep
-
-# Paths whose liquidations are settled together.
-_SETTLED_AT_ONCE = 32
 
 
 class Account(NamedTuple):
@@ -40,10 +38,8 @@ class Account(NamedTuple):
         Its largest value so far: the required collateral, [pool, path].
     several_survived : jax.Array
         Steps before each stake on several prices was liquidated, [stake, path], int32.
-    settlement : jax.Array
-        Equity left after the fee at liquidation, less the collateral where prices jump to it, [stake, path].
-    driver : jax.Array
-        Position that ended each stake on several prices, [stake, path], int16; -1 for none.
+    queue : Queue
+        Liquidations of stakes on several prices.
     """
 
     extreme: Array
@@ -52,8 +48,7 @@ class Account(NamedTuple):
     requirement: Array
     worst: Array
     several_survived: Array
-    settlement: Array
-    driver: Array
+    queue: Queue
 
 
 class Outcome(NamedTuple):
@@ -104,8 +99,7 @@ def init(places: Places, parameters: PoolParameters, paths: int) -> Account:
         requirement=requirement,
         worst=requirement,
         several_survived=jnp.zeros(liquidated.shape, jnp.int32),
-        settlement=jnp.where(liquidated, equity, 0.0),
-        driver=jnp.full(liquidated.shape, NOBODY, jnp.int16),
+        queue=empty_queue(len(legs.value), jnp.where(liquidated, equity, 0.0)),
     )
 
 
@@ -204,73 +198,32 @@ def _step_several(
     held = threshold > rows_of(worst, places.several_stake)
     liquidated = ~held & (threshold > rows_of(account.worst, places.several_stake))
 
-    settlement, driver = _settle(places, parameters, legs, account, market, liquidated, before)
     survived = account.several_survived + held
-    reached = {"requirement": requirement, "worst": worst}
-    return account._replace(several_survived=survived, settlement=settlement, driver=driver, **reached)
+    queue = _enqueue(places, parameters, account.queue, market, liquidated, threshold, before)
+    return account._replace(several_survived=survived, queue=queue, requirement=requirement, worst=worst)
 
 
-def _settle(
+def _enqueue(
     places: Places,
     parameters: PoolParameters,
-    legs: Legs,
-    account: Account,
+    queue: Queue,
     market: MarketStep,
     liquidated: Array,
+    threshold: Array,
     before_gap: Array,
-) -> tuple[Array, Array]:
-    """What liquidations of this step leave, and whom they are put down to: settlement and driver of the account.
+) -> Queue:
+    """Let liquidations wait at the prices that they are settled at.
 
-    Few paths of a block see a liquidation in a step, and most steps none, so it is worked out for some at a time.
     ``before_gap`` is the largest deficit up to the gap at the step's end, [pool, path].
     """
-    threshold, collateral = (_several(places, values) for values in (parameters.threshold, parameters.collateral))
-    closing_fee = _several(places, parameters.closing_fee)
-    paths = liquidated.shape[1]
-    some = min(_SETTLED_AT_ONCE, paths)
-
-    def of_stakes(values: Array) -> Array:
-        return rows_of(legs.pooled(values), places.several_stake)
-
-    def settle(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
-        waiting, settlement, driver = state
-        # The first of them; beyond the last path where they are fewer.
-        place = jnp.where(waiting, jnp.arange(paths, dtype=jnp.float32), jnp.float32(paths))
-        columns = (-lax.top_k(-place, some)[0]).astype(jnp.int32)
-
-        def at(values: Array) -> Array:
-            return jnp.take(values, columns, axis=1, mode="clip")
-
-        def ratio(log_price: Array) -> Array:
-            return jnp.exp(at(rows_of(log_price, legs.assets)))
-
-        def there() -> tuple[Array, Array]:
-            prices = ratio(market.log_price)
-            equity = of_stakes(legs.pnl(prices) - parameters.fee_rate * legs.closed(legs.notional(prices)))
-            return equity, drivers_on_several(places, legs, prices)
-
-        if places.bridge == "every_pool":
-            middle = ratio(0.5 * (market.start_log_price + market.before_gap))
-            notional = legs.notional(middle)
-            equity = of_stakes(legs.requirement(notional) - parameters.fee_rate * legs.closed(notional)) + closing_fee
-            whom = drivers_on_several(places, legs, middle)
-            if market.gap is not None:
-                jumped = threshold > rows_of(at(before_gap), places.several_stake)
-                end_equity, end_driver = there()
-                equity = jnp.where(jumped, end_equity + collateral, equity)
-                whom = jnp.where(jumped, end_driver, whom)
-        else:
-            equity, whom = there()
-        now = at(liquidated)
-        settlement = settlement.at[:, columns].set(jnp.where(now, equity, at(settlement)), mode="drop")
-        driver = driver.at[:, columns].set(jnp.where(now, whom, at(driver)), mode="drop")
-        return waiting.at[columns].set(False, mode="drop"), settlement, driver
-
-    waiting = liquidated[0]
-    for row in range(1, liquidated.shape[0]):
-        waiting = waiting | liquidated[row]
-    start = waiting, account.settlement, account.driver
-    return lax.while_loop(lambda state: state[0].any(), settle, start)[1:]
+    if places.bridge != "every_pool":
+        return enqueue(places, parameters, queue, liquidated, market.log_price, at_end=True)
+    middle = 0.5 * (market.start_log_price + market.before_gap)
+    if market.gap is None:
+        return enqueue(places, parameters, queue, liquidated, middle, at_end=False)
+    jumped = threshold > rows_of(before_gap, places.several_stake)
+    queue = enqueue(places, parameters, queue, liquidated & ~jumped, middle, at_end=False)
+    return enqueue(places, parameters, queue, liquidated & jumped, market.log_price, at_end=True)
 
 
 def margin_ratios(
@@ -307,6 +260,7 @@ def margin_ratios(
 
 def finalize(places: Places, parameters: PoolParameters, account: Account, log_price: Array, steps: Array) -> Outcome:
     """Outcomes of a block after its last step."""
+    account = account._replace(queue=settled(places, parameters, account.queue))
     positions = Legs(places, parameters, every_position=True)
     ratio = jnp.exp(rows_of(log_price, positions.assets))
     pnl = parameters.membership @ positions.pnl(ratio)
@@ -321,7 +275,7 @@ def finalize(places: Places, parameters: PoolParameters, account: Account, log_p
     required = required_collateral(places, parameters, account.extreme, account.worst, log_price)
     step = _liquidation_step(places, parameters, account, steps)
     on_one_price = drivers_on_one_price(places, parameters, account.reached, account.survived)
-    driver = jnp.concatenate([on_one_price, account.driver])
+    driver = jnp.concatenate([on_one_price, account.queue.driver])
     finite = [jnp.isfinite(values).all(axis=0) for values in (log_price, profit, required)]
     return Outcome(
         required_collateral=required,
@@ -377,8 +331,8 @@ def _settlement_at_end(places: Places, parameters: PoolParameters, account: Acco
 
 def _several_settlement(places: Places, parameters: PoolParameters, account: Account) -> Array:
     if places.bridge == "every_pool":
-        return account.settlement
-    return account.settlement + _several(places, parameters.collateral)
+        return account.queue.settlement
+    return account.queue.settlement + _several(places, parameters.collateral)
 
 
 def _by_stake(places: Places, values: Array) -> Array:
