@@ -186,7 +186,7 @@ def run_institution_to_folder(
             from stresslab.report.institution_pages import typeset_institution
 
             typeset_institution(whole, folder / "report.pdf")
-        write_manifest(folder, _manifest(institution, whole, form, limits, seconds))
+        write_manifest(folder, _manifest(institution, whole, form, limits, formats, seconds))
     return whole, seconds
 
 
@@ -263,12 +263,17 @@ def _short_of(scenario: Scenario, outcomes: Outcomes) -> NDArray[np.float64]:
 
 
 def _manifest(
-    institution: Institution, whole: xr.Dataset, form: str, limits: Limits | None, seconds: dict[str, float]
+    institution: Institution,
+    whole: xr.Dataset,
+    form: str,
+    limits: Limits | None,
+    formats: Sequence[str],
+    seconds: dict[str, float],
 ) -> dict[str, object]:
     import jax
 
     accounts = json.loads(whole.attrs["accounts"])
-    identity = [run_identity(institution.accounts, form, limits), whole.attrs["institution_hash"]]
+    identity = [run_identity(institution.accounts, form, limits, tables=formats), whole.attrs["institution_hash"]]
     return {
         "title": institution.name,
         "identity": hashlib.sha256("".join(identity).encode()).hexdigest(),
