@@ -116,6 +116,17 @@ def test_the_same_digits_on_any_number_of_threads():
     assert one == two
 
 
+def test_what_the_points_would_leave_out_is_weighed():
+    # Sobol's points take 32,768 paths or 65,536: of 65,000 they would leave half. Mirrored pairs and controls take all.
+    found = estimate("cross", "auto", model="student_t", paths=65_000)
+    assert {gain.method for gain in found.gains} == {"control", "antithetic", "sobol"}
+    assert found.paths > 64_900
+    # So it is with a precision that needs few.
+    few = estimate("cross", "auto", until="5%", paths=200_000)
+    assert few.paths < 8_192
+    assert few.estimate.upper - few.estimate.mean < 0.05 * few.estimate.mean
+
+
 def test_until_a_precision():
     found = estimate("cross", "auto", until="1%", paths=200_000)
     # Fresh paths, not the pilot's, say what the choice was worth.

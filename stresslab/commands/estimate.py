@@ -87,13 +87,13 @@ def command(
         )
     for gain in found.gains:
         chosen = ", chosen" if gain.method == found.method else ""
-        click.echo(
-            f"pilot, {gain.method}: variance divided by {gain.variance_ratio:.3g}, of the paths of a second by "
-            f"{gain.per_second:.3g}{chosen}"
-        )
-    ratio = f"{found.variance_ratio:.3g}" if found.variance_ratio < float("inf") else "infinity: the closed form itself"
+        click.echo(f"pilot, {gain.method}: variance divided by {gain.variance_ratio:.3g}{chosen}")
+    every = "the closed form itself" if found.method == "control" else "the same in every replication"
+    ratio = f"{found.variance_ratio:.3g}" if found.variance_ratio < float("inf") else f"infinity: {every}"
     with_controls = f" with {found.controls} controls" if found.controls else ""
     click.echo(f"{found.paths:,} paths, {found.hits:,} hits; {found.method}{with_controls}: {found.reason}")
+    if until is None and found.paths < question.paths:
+        click.echo(f"{question.paths - found.paths:,} paths more make no whole replication")
     click.echo(f"variance of a plain path over that of one here: {ratio}")
     if found.hits < 100:
         click.echo("fewer than 100 hits: the interval cannot be trusted; allow more --paths", err=True)

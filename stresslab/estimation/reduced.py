@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -17,27 +18,28 @@ from stresslab.estimation.samples import (
     Reduction,
     Sample,
     is_brownian,
+    path_unit,
     refusal,
     take_sample,
     usable_paths,
 )
+from stresslab.market.quasi_random import STRETCHES
 from stresslab.measures.precision import Precision
 from stresslab.measures.replications import REPLICATIONS, ReplicatedMean
 from stresslab.scenario.scenario import Scenario
 from stresslab.simulation.preparation import venue_acts
 
 PILOT_PATHS = 32_768
-"""Of each method."""
+"""Of each method, at most; never more than the run itself has."""
 FEWEST_PATHS = 4_096
 """Fewer do not leave every replication enough for its regression."""
 # A variance ratio, its cost taken off, that a method must bring to be worth what may be wrong with it.
 _LEAST_GAIN = 1.2
-# Time of a run on Sobol's points over that of a plain one: measured 1.1 to 1.45, the more the fewer steps there are.
-_SOBOL_COST = 1.3
 _PILOT_OFFSET = 0x5DEECE66D
-# The pilot's variance is itself an estimate; of Sobol's points it rests on 32 means alone: 31 over the 5 % quantile of
-# chi-squared with 31 degrees of freedom, 19.28.
-_HEADROOM, _SOBOL_HEADROOM = 1.2, 1.6
+# The interval at the end rests on 32 means: their variance stays below 1.45 times its mean in 95 % of runs
+# (chi-squared of 31 degrees of freedom, 44.99 / 31). Under Sobol's points the pilot's does too: the same quantile
+# of F(31, 31) is 1.82.
+_HEADROOM, _SOBOL_HEADROOM = 1.45, 1.82
 
 
 @dataclass(frozen=True)
@@ -50,13 +52,10 @@ class Gain:
         Which.
     variance_ratio : float
         Variance of a plain path over that of a path as the method uses it, above 0.
-    per_second : float
-        The same for the paths of a second: measured, a twin run's time in it, compilations left out.
     """
 
     method: Reduction
     variance_ratio: float
-    per_second: float
 
 
 @dataclass(frozen=True)
@@ -80,8 +79,7 @@ class ReducedEstimate:
     controls : int
         Control variates in use.
     gains : tuple of Gain
-        Of each method that the pilot tried beside plain paths; empty where the user chose. Comparisons leave it out,
-        since seconds differ from run to run.
+        Of each method that the pilot tried beside plain paths; empty where the user chose.
     """
 
     estimate: ReplicatedMean
@@ -91,7 +89,7 @@ class ReducedEstimate:
     hits: int
     variance_ratio: float
     controls: int
-    gains: tuple[Gain, ...] = field(default=(), compare=False)
+    gains: tuple[Gain, ...] = ()
 
 
 def reduced_estimate(
@@ -117,7 +115,7 @@ def reduced_estimate(
         ``control``: first passages known in closed form serve as control variates (METHODS M32); under a model other
         than ``gbm`` those of a Brownian twin that is driven by the same draws. ``antithetic``: paths in mirrored pairs.
         ``sobol``: randomized quasi-random paths (M33). ``auto``: a pilot run of each on draws of its own decides by
-        variance and counted cost, so that one seed gives one answer.
+        variance, paths that make no whole replication, and counted cost, so that one seed gives one answer.
     until : bool
         Take as many paths as the pilot says that the half-width needs, and at most the scenario's.
     threads : int, optional
@@ -142,17 +140,16 @@ def reduced_estimate(
     method = tried[0]
     if reduction == "auto" or until:
         # Draws of its own: nothing that the pilot decides can bias the answer.
-        pilot_scenario = replace(scenario, seed=(scenario.seed + _PILOT_OFFSET) % 2**63, paths=PILOT_PATHS)
-        pilots = [take_sample(pilot_scenario, configuration, measure, each, threads) for each in tried]
+        pilot = replace(scenario, seed=(scenario.seed + _PILOT_OFFSET) % 2**63, paths=min(PILOT_PATHS, scenario.paths))
+        pilots = _pilots(pilot, configuration, measure, tried, threads)
+        wanted = target.half_width if until else None
         chosen = pilots[0]
         if reduction == "auto":
-            # Without a control there is nothing but plain paths a second time.
-            pilots = [pilot for pilot in pilots if pilot.method != "control" or len(pilot.known)]
-            gains = _gains(pilots)
-            chosen, reason = _choice(pilots, is_brownian(scenario))
+            gains = tuple(Gain(each.method, each.variance_ratio()) for each in pilots[1:])
+            chosen, reason = _choice(pilots, scenario, wanted)
         method = chosen.method
-        if until:
-            paths = _paths_needed(chosen, target.half_width, scenario.paths)
+        if wanted is not None:
+            paths = min(_paths_needed(chosen, wanted), scenario.paths)
     paths = usable_paths(method, paths)
     sample = take_sample(replace(scenario, paths=paths), configuration, measure, method, threads)
     if method == "control" and not len(sample.known):
@@ -171,38 +168,67 @@ def reduced_estimate(
     )
 
 
-def _gains(pilots: Sequence[Sample]) -> tuple[Gain, ...]:
-    plain, *others = pilots
-    ratios = [(each, each.variance_ratio()) for each in others]
-    return tuple(Gain(each.method, ratio, ratio * plain.seconds / each.seconds) for each, ratio in ratios)
+def _pilots(
+    scenario: Scenario, configuration: Configuration, measure: Measure, tried: Sequence[Reduction], threads: int | None
+) -> list[Sample]:
+    """A sample by each method; without a control there is none of that. Plain paths are the controls' sample."""
+    found: list[Sample] = []
+    for method in tried:
+        if method == "none" and "control" in tried:
+            continue
+        own = replace(scenario, paths=usable_paths(method, scenario.paths))
+        sample = take_sample(own, configuration, measure, method, threads)
+        if method == "control" and len(tried) > 1:
+            found.append(sample.plain())
+            if not len(sample.known):
+                continue
+        found.append(sample)
+    return found
 
 
-def _choice(pilots: Sequence[Sample], controls_are_free: bool) -> tuple[Sample, str]:
+def _choice(pilots: Sequence[Sample], scenario: Scenario, half_width: float | None) -> tuple[Sample, str]:
+    """The method that gives most, and why: precision of the run's paths, or least work to the half-width."""
     plain = pilots[0]
     if not plain.values.any():
         return plain, "the pilot run saw nothing of it"
-    # Counted and not measured, so that the clock does not decide; a twin run takes about as long as the run itself.
-    costs = {"control": 1.0 if controls_are_free else 2.0, "sobol": _SOBOL_COST}
     ratios = [each.variance_ratio() for each in pilots]
-    worth = [ratio / costs.get(each.method, 1.0) for each, ratio in zip(pilots, ratios, strict=True)]
+    if half_width is None:
+        used = [usable_paths(each.method, scenario.paths) / scenario.paths for each in pilots]
+        worth = [
+            ratio * share / _cost(each.method, scenario)
+            for each, ratio, share in zip(pilots, ratios, used, strict=True)
+        ]
+    else:
+        needed = [_paths_needed(each, half_width) * _cost(each.method, scenario) for each in pilots]
+        worth = [needed[0] / each for each in needed]
     best = int(np.argmax(worth))
-    if worth[best] < _LEAST_GAIN:
+    if worth[best] < _LEAST_GAIN * worth[0]:
         return plain, "the pilot run says that nothing is worth its cost"
     return pilots[best], f"the pilot run says that it divides the variance by {ratios[best]:.3g}"
 
 
-def _paths_needed(pilot: Sample, half_width: float, most: int) -> int:
+def _cost(method: Reduction, scenario: Scenario) -> float:
+    """Time of a run over that of a plain one. Counted and not measured, so that the clock does not decide."""
+    if method == "control":
+        # A twin run takes about as long as the run itself.
+        return 1.0 if is_brownian(scenario) else 2.0
+    if method == "sobol":
+        # Measured: what begins a stretch costs most of a step, and there are up to 16 stretches whatever the steps.
+        return 1.1 + 0.6 * min(STRETCHES, scenario.steps) / scenario.steps
+    return 1.0
+
+
+def _paths_needed(pilot: Sample, half_width: float) -> int:
+    """Paths after which the interval is so narrow; very many where the pilot saw nothing."""
     mean = float(pilot.values.mean())
     if mean == 0.0:
-        return most
+        return sys.maxsize
     headroom = _SOBOL_HEADROOM if pilot.method == "sobol" else _HEADROOM
     needed = headroom * (2.04 / (half_width * mean)) ** 2 * float(pilot.values.var()) / pilot.variance_ratio()
     # At least a hundred hits, whatever the interval says (METHODS M34).
     hits = float(np.count_nonzero(pilot.values)) / pilot.values.size
-    needed = min(max(needed, 100.0 / hits, float(FEWEST_PATHS)), float(most))
-    # Whole replications of Sobol's points are as many paths as a pilot has.
-    unit = PILOT_PATHS if pilot.method == "sobol" else 1024
-    return min(-(-math.ceil(needed) // unit) * unit, most)
+    unit = max(path_unit(pilot.method), 1024)
+    return -(-math.ceil(max(needed, 100.0 / hits, float(FEWEST_PATHS))) // unit) * unit
 
 
 def _check(scenario: Scenario, reduction: Reduction | Literal["auto"]) -> None:

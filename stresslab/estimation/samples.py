@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -34,6 +33,9 @@ REDUCTIONS: tuple[Reduction, ...] = ("none", "control", "antithetic", "sobol")
 _TWIN_MODEL = "gbm"
 # A block of paths belongs to one replication of Sobol's points.
 _SOBOL_POINTS = 1024
+# SciPy has direction numbers for 21,201 coordinates; an asset takes 16, and assets are filled up by three fifths
+# at most.
+_MOST_SOBOL_ASSETS = 800
 
 
 class EstimationError(ValueError):
@@ -54,15 +56,12 @@ class Sample:
         [control, path]; no row but under ``control``, and there too where no control is known.
     known : numpy.ndarray
         Their exact means, [control].
-    seconds : float
-        What the simulations took, compilations left out.
     """
 
     method: Reduction
     values: NDArray[np.float64]
     controls: NDArray[np.float64]
     known: NDArray[np.float64]
-    seconds: float
 
     def variance_ratio(self) -> float:
         """Variance of a plain path over that of one as it is used here, positive; infinite where no chance is left."""
@@ -75,15 +74,23 @@ class Sample:
         left, plain = residual_variance(self.values, self.controls, self.known), float(self.values.var())
         return math.inf if left <= 1e-9 * plain else plain / left
 
+    def plain(self) -> Sample:
+        """The same paths without what stands beside them."""
+        return _uncontrolled("none", self.values)
+
     def mean(self) -> ReplicatedMean:
         """The estimate, with an interval from independent replications."""
         return replicated_mean(controlled_means(self.values, self.controls, self.known))
 
 
+def path_unit(method: Reduction) -> int:
+    """Paths of which a method takes a multiple, so that its replications are equal."""
+    return REPLICATIONS * {"antithetic": 2, "sobol": _SOBOL_POINTS}.get(method, 1)
+
+
 def usable_paths(method: Reduction, paths: int) -> int:
     """The most paths up to a number that make equal replications under a method; 0 where one takes more."""
-    unit = REPLICATIONS * {"antithetic": 2, "sobol": _SOBOL_POINTS}.get(method, 1)
-    return paths - paths % unit
+    return paths - paths % path_unit(method)
 
 
 def refusal(scenario: Scenario, method: Reduction) -> str | None:
@@ -91,7 +98,9 @@ def refusal(scenario: Scenario, method: Reduction) -> str | None:
     if method in ("antithetic", "sobol") and not MODELS[scenario.market.model].draws_normals:
         return f"the model {scenario.market.model} draws from history or given paths, and no normals"
     if method == "sobol" and not usable_paths(method, scenario.paths):
-        return f"Sobol's points need {REPLICATIONS * _SOBOL_POINTS:,} paths at least"
+        return f"Sobol's points need {path_unit('sobol'):,} paths at least"
+    if method == "sobol" and len(scenario.market.assets) > _MOST_SOBOL_ASSETS:
+        return f"Sobol's points are known for {_MOST_SOBOL_ASSETS:,} assets at most"
     return None
 
 
@@ -131,9 +140,8 @@ def take_sample(
         "sobol": QuasiRandom(scenario.seed, REPLICATIONS, scenario.paths // REPLICATIONS, scenario.steps),
     }
     market = replace(scenario.market, sampling=plans.get(method))
-    outcomes, seconds = _simulated(replace(scenario, market=market, configurations=(configuration,)), threads)
-    values = _values(outcomes, configuration, measure)
-    return Sample(method, values, np.zeros((0, values.size)), np.zeros(0), seconds)
+    outcomes = _simulated(replace(scenario, market=market, configurations=(configuration,)), threads)
+    return _uncontrolled(method, _values(outcomes, configuration, measure))
 
 
 def _controlled(scenario: Scenario, configuration: Configuration, measure: Measure, threads: int | None) -> Sample:
@@ -143,24 +151,25 @@ def _controlled(scenario: Scenario, configuration: Configuration, measure: Measu
     alone = Configuration("controls", legs, 0.0)
     if is_brownian(scenario):
         twin = replace(scenario, configurations=(configuration, alone))
-        outcomes, seconds = _simulated(twin, threads)
-        beside = outcomes
+        outcomes = beside = _simulated(twin, threads)
     else:
         market = replace(scenario.market, model=_TWIN_MODEL, extra={}, history=None, stress=None, seasonality=None)
         twin = replace(scenario, market=market, configurations=(alone,))
-        outcomes, own_seconds = _simulated(replace(scenario, configurations=(configuration,)), threads)
-        beside, twin_seconds = _simulated(twin, threads)
-        seconds = own_seconds + twin_seconds
+        outcomes = _simulated(replace(scenario, configurations=(configuration,)), threads)
+        beside = _simulated(twin, threads)
     controls, known = brownian_controls(twin, legs, beside, place=len(beside.configuration_stakes) - 1)
-    return Sample("control", _values(outcomes, configuration, measure), controls, known, seconds)
+    return Sample("control", _values(outcomes, configuration, measure), controls, known)
 
 
-def _simulated(scenario: Scenario, threads: int | None) -> tuple[Outcomes, float]:
-    started = time.perf_counter()
+def _uncontrolled(method: Reduction, values: NDArray[np.float64]) -> Sample:
+    return Sample(method, values, np.zeros((0, values.size)), np.zeros(0))
+
+
+def _simulated(scenario: Scenario, threads: int | None) -> Outcomes:
     outcomes = simulate(scenario, threads=threads)
     if outcomes.failed.any():
         raise EstimationError("the market leads beyond single precision; give volatilities and drifts that do not")
-    return outcomes, time.perf_counter() - started - outcomes.compile_seconds
+    return outcomes
 
 
 def _values(outcomes: Outcomes, configuration: Configuration, measure: Measure) -> NDArray[np.float64]:

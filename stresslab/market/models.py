@@ -75,7 +75,7 @@ class Model:
     takes_condition: bool = False
     takes_seasonality: bool = True
     takes_spare_assets: bool = False
-    draws_normals: bool = True
+    draws_normals: bool = False
     draw_days: Callable[[Mapping[str, Any]], float] = lambda parameters: 0.0
 
 
@@ -95,22 +95,26 @@ def _of(module: _Module) -> Model:
     return Model(module.SUMMARY, module.Parameters, module.step_fault, module.streams, module.build)
 
 
+def _drawing_normals(module: _Module) -> Model:
+    return replace(_of(module), draws_normals=True)
+
+
 MODELS: Mapping[str, Model] = MappingProxyType(
     {
-        "gbm": replace(_of(gbm), takes_condition=True, takes_spare_assets=True),
-        "student_t": replace(_of(student_t), draw_days=student_t.draw_days, takes_spare_assets=True),
-        "copula_t": replace(_of(copula_t), draw_days=student_t.draw_days, takes_spare_assets=True),
-        "merton": replace(_of(merton), takes_spare_assets=True),
-        "kou": replace(_of(kou), takes_spare_assets=True),
-        "garch": replace(_of(garch), draw_days=garch.draw_days),
-        "regimes": replace(_of(regimes), takes_spare_assets=True),
+        "gbm": replace(_drawing_normals(gbm), takes_condition=True, takes_spare_assets=True),
+        "student_t": replace(_drawing_normals(student_t), draw_days=student_t.draw_days, takes_spare_assets=True),
+        "copula_t": replace(_drawing_normals(copula_t), draw_days=student_t.draw_days, takes_spare_assets=True),
+        "merton": replace(_drawing_normals(merton), takes_spare_assets=True),
+        "kou": replace(_drawing_normals(kou), takes_spare_assets=True),
+        "garch": replace(_drawing_normals(garch), draw_days=garch.draw_days),
+        "regimes": replace(_drawing_normals(regimes), takes_spare_assets=True),
         # The scheme of their variance is right for steps of one length, which `step_fault` checks.
-        "heston": replace(_of(heston), takes_seasonality=False),
-        "bates": replace(_of(bates), takes_seasonality=False),
-        "filtered_history": replace(_of(filtered_history), draws_normals=False),
-        "component_history": replace(_of(component_history), own_volatility_days=LEVEL_DAYS, draws_normals=False),
-        "bootstrap": replace(_of(bootstrap), draws_normals=False),
-        "paths": replace(_of(paths), takes_seasonality=False, draws_normals=False),
+        "heston": replace(_drawing_normals(heston), takes_seasonality=False),
+        "bates": replace(_drawing_normals(bates), takes_seasonality=False),
+        "filtered_history": _of(filtered_history),
+        "component_history": replace(_of(component_history), own_volatility_days=LEVEL_DAYS),
+        "bootstrap": _of(bootstrap),
+        "paths": replace(_of(paths), takes_seasonality=False),
     }
 )
 

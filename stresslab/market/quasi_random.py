@@ -4,7 +4,8 @@ The steps are cut into stretches. What an asset's normals add up to over each st
 the Brownian-bridge construction: the first coordinate is the sum over the whole run, the next what its middle adds, and
 so on, so that the leading coordinates carry the coarse course of prices. Inside a stretch the generator's normals are
 those of a bridge to that sum. All of them together are independent standard normals under a random shift, whatever the
-number of points.
+number of points. Which coordinates an asset has follows from how many there are, so that another asset changes the
+draws of all: a run by these paths is one estimate, and no path of it stands in another run.
 """
 
 from __future__ import annotations
@@ -86,6 +87,8 @@ class QuasiRandomized(NamedTuple):
 
         from stresslab.market import noise
 
+        if path.shape[0] != 2**_LOW_BITS:
+            raise ValueError(f"a block of {path.shape[0]} paths; Sobol's points are laid out for {2**_LOW_BITS}")
         replication = path[0] // self.points
         index = path - replication * self.points
         low = np.uint32(2**_LOW_BITS - 1)

@@ -73,19 +73,24 @@ def _plain(value: Any) -> Any:
 def _market(market: MarketSpecification) -> dict[str, Any]:
     read = market.history or market.paths
     # Named only where there is one: a question without it is the question it was before there were any.
-    seasonality = {} if market.seasonality is None else {"seasonality": _plain(market.seasonality)}
-    return seasonality | {
-        "model": market.model,
-        "assets": list(market.assets),
-        "start_prices": market.start_prices.tolist(),
-        "volatilities": market.volatilities.tolist(),
-        "drifts": market.drifts.tolist(),
-        "correlation": market.correlation.tolist(),
-        "parameters": dict(market.extra),
-        "history": None if read is None else dict(read.hashes),
-        "stress": None if market.stress is None else _plain(market.stress),
-        "funding": None if market.funding is None else _funding(market.funding),
-    }
+    chosen = {name: _plain(getattr(market, name)) for name in ("seasonality", "sampling")}
+    plan = {} if market.sampling is None else {"sampling_kind": type(market.sampling).__name__}
+    return (
+        {name: value for name, value in chosen.items() if value is not None}
+        | plan
+        | {
+            "model": market.model,
+            "assets": list(market.assets),
+            "start_prices": market.start_prices.tolist(),
+            "volatilities": market.volatilities.tolist(),
+            "drifts": market.drifts.tolist(),
+            "correlation": market.correlation.tolist(),
+            "parameters": dict(market.extra),
+            "history": None if read is None else dict(read.hashes),
+            "stress": None if market.stress is None else _plain(market.stress),
+            "funding": None if market.funding is None else _funding(market.funding),
+        }
+    )
 
 
 def _funding(funding: FundingSpecification) -> dict[str, Any]:

@@ -12,10 +12,15 @@ import pytest
 from scipy import stats
 
 from stresslab.market import noise
+from stresslab.market.condition import Condition
 from stresslab.market.models import MODELS, build_process, with_sampling
 from stresslab.market.quasi_random import STRETCHES, bridge_construction, direction_numbers, stretch_lengths
 from stresslab.market.sampling import AntitheticPairs, QuasiRandom
+from stresslab.market.spare_assets import with_spare_assets
+from stresslab.market.stress import StressSpecification
+from stresslab.scenario.resolution import identity
 from tests.market.walks import market
+from tests.oracles.scenarios import configuration, position, scenario
 
 STEP = 0.25
 
@@ -102,6 +107,26 @@ def test_direction_numbers_make_the_published_points():
     assert np.array_equal(np.array(points), [[0.0, 0.0, 0.0], [0.5, 0.5, 0.5], [0.25, 0.75, 0.75], [0.75, 0.25, 0.25]])
 
 
+def test_direction_numbers_are_joe_and_kuo_s():
+    # SciPy's own points in 40 dimensions, which come in the order of the Gray code.
+    directions = direction_numbers(40, 4096)
+    numbers = np.arange(4096)
+    gray = numbers ^ (numbers >> 1)
+    words = np.zeros((4096, 40), np.uint32)
+    for bit in range(12):
+        words ^= np.where((gray >> bit & 1)[:, None] == 1, directions[:, bit], np.uint32(0))
+    assert np.array_equal(words / 2.0**32, stats.qmc.Sobol(40, scramble=False, bits=32).random(4096))
+
+
+def test_the_points_of_a_replication_go_on_from_block_to_block():
+    # 4096 points in four blocks: one in each of 4096 equal cells of probability. The same block four times is not so.
+    steps, plan = 8, QuasiRandom(7, 2, 4096, 8)
+    blocks = [moves(plan, steps, first=4096 + 1024 * block).sum(axis=0)[0] / np.sqrt(steps) for block in range(4)]
+    for sample, is_even in ((blocks, True), (blocks[:1] * 4, False)):
+        cells = np.sort(np.floor(stats.norm.cdf(np.concatenate(sample)) * 4096))
+        assert (np.abs(cells - np.arange(4096)).max() <= 1) == is_even
+
+
 def test_shifted_points_leave_independent_standard_normals():
     # 40 steps in stretches of 2 and 3, the fourth of 64 shifts.
     steps = 40
@@ -139,6 +164,86 @@ def test_mean_price_is_kept():
     exact = pytest.approx(np.exp([0.16, -0.08]), rel=1e-3)
     assert np.exp(moves(QuasiRandom(3, 1, 1024, 8), 8, **kind).sum(axis=0)).mean(axis=1) == exact
     assert np.exp(moves(None, 8, **kind).sum(axis=0)).mean(axis=1) != exact
+
+
+JUMPS = {"own_jump_rate": 30.0, "own_jump_mean": 0.02, "own_jump_deviation": 0.05}
+JUMPS |= {"common_jump_rate": 50.0, "common_jump_mean": -0.05, "common_jump_deviation": 0.05}
+VARIANCE = {"mean_reversion": 10.0, "volatility_of_variance": 3.0, "leverage_correlation": -0.7}
+BARS = {"bar": "1h", "alpha": 0.1, "gamma": 0.1, "beta": 0.8, "degrees_of_freedom": 4.0}
+NOTHING = StressSpecification(1.0, 0.0, 1.0, None, np.zeros(2))
+GAP = replace(NOTHING, gap_time=0.5, gap_sizes=np.array([-0.1, -0.05]))
+LAWS = {
+    "gbm": market("gbm"),
+    "student_t": market("student_t", degrees_of_freedom=3.0),
+    "copula_t": market("copula_t", tail_degrees_of_freedom={"BTC": 3.0, "ETH": 8.0}),
+    "merton": market("merton", **JUMPS),
+    "kou": market("kou", common_jump_rate=50.0, own_jump_rate=30.0, up_probability=0.3, mean_rise=0.03, mean_fall=0.05),
+    "garch": market("garch", **BARS),
+    "regimes": market(
+        "regimes", calm_days=3.0, stress_days=1.0, stress_volatility=2.0, stress_correlation=0.5, stress_drift=-5.0
+    ),
+    "heston": market("heston", **VARIANCE),
+    "bates": market("bates", **VARIANCE, **JUMPS),
+    "moving correlation": market("garch", **BARS, correlation_alpha=0.1, correlation_beta=0.85),
+    "a gap": replace(market("heston", **VARIANCE), stress=replace(GAP, gap_half_life=0.5)),
+    "a condition": replace(market("gbm"), stress=replace(NOTHING, condition=Condition("BTC", -0.1, 0.5))),
+    "spare assets": with_spare_assets(market("gbm"), 4),
+}
+
+
+def figures(specification, sampling, *, steps=24, blocks=32):
+    """Means of prices, squares, a product and of lows beyond a barrier, block by block: [figure, block]."""
+    process = build_process(replace(specification, sampling=sampling), STEP / 6.0)
+    keys = keys_of(specification)
+
+    @jax.jit
+    def block(process, first):
+        path = first + jnp.arange(1024, dtype=jnp.uint32)
+
+        def step(carry, index):
+            state, low = carry
+            draws = process.draw(keys, noise.Counter(path, index))
+            state, moved = process.step(state, draws, jnp.float32(STEP / 6.0 / 365.0))
+            return (state, jnp.minimum(low, moved.log_price)), None
+
+        start = process.init(1024), jnp.zeros((len(specification.assets), 1024), jnp.float32)
+        (state, low), _ = jax.lax.scan(step, start, jnp.arange(steps, dtype=jnp.uint32))
+        (btc, eth), fallen = process.log_price(state)[:2], (low < -0.03)[:2]
+        rows = [jnp.exp(btc), jnp.exp(eth), btc**2, eth**2, btc * eth, *fallen, fallen.all(axis=0)]
+        return jnp.stack([row.mean(dtype=jnp.float32) for row in rows])
+
+    return np.stack([np.asarray(block(process, jnp.uint32(1024 * each))) for each in range(blocks)], axis=1)
+
+
+@pytest.mark.parametrize("name", LAWS)
+def test_each_path_keeps_its_law(name):
+    # Means over 32 independent blocks, eight figures, within 4.5 errors of their difference.
+    specification = LAWS[name]
+    plain = figures(specification, None)
+
+    def distance(other):
+        errors = np.hypot(plain.std(axis=1, ddof=1), other.std(axis=1, ddof=1)) / np.sqrt(32.0)
+        return np.max(np.abs(plain.mean(axis=1) - other.mean(axis=1)) / np.maximum(errors, 1e-7))
+
+    assert distance(figures(specification, AntitheticPairs())) < 4.5
+    assert distance(figures(specification, QuasiRandom(17, 32, 1024, 24))) < 4.5
+    if name == "gbm":
+        wilder = replace(specification, volatilities=1.03 * specification.volatilities)
+        assert distance(figures(wilder, AntitheticPairs())) > 4.5
+
+
+def test_every_model_that_draws_normals_is_among_them():
+    assert {name for name, model in MODELS.items() if model.draws_normals} <= LAWS.keys()
+
+
+def test_another_way_of_drawing_is_another_question():
+    positions, pool = (position("long", 1.0),), ("long", [0], 0.1)
+    asked = scenario(positions, (configuration("one", pool),), volatilities={"BTC": 0.8})
+    names = [
+        identity(replace(asked, market=replace(asked.market, sampling=each)))
+        for each in (None, AntitheticPairs(), QuasiRandom(1, 32, 1024, 24), QuasiRandom(2, 32, 1024, 24))
+    ]
+    assert len(set(names)) == 4
 
 
 def test_what_cannot_be_drawn_so():
