@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from typing import TYPE_CHECKING
+
 import click
+
+if TYPE_CHECKING:
+    from stresslab.estimation.reduced import ReducedEstimate
 
 _REDUCTIONS = ("auto", "none", "control", "antithetic", "sobol")
 
@@ -77,25 +83,50 @@ def command(
             raise click.ClickException(str(error) or "the paths do not fit into memory; ask for fewer") from error
     number = found.estimate
     if measure == "liquidation":
-        lower, upper = max(number.lower, 0.0), min(number.upper, 1.0)
-        click.echo(f"{target.described}: {number.mean:.5%}, 95 % [{lower:.5%}, {upper:.5%}]")
+        click.echo(f"{target.described}: {_probability(found)}")
     else:
-        currency = question.book.currency
-        click.echo(
-            f"expected loss of {target.name}: {number.mean:,.2f} {currency}, 95 % [{number.lower:,.2f}, "
-            f"{number.upper:,.2f}]"
-        )
+        click.echo(f"expected loss of {target.name}: {_loss(found, question.book.currency)}")
     for gain in found.gains:
         chosen = ", chosen" if gain.method == found.method else ""
         click.echo(f"pilot, {gain.method}: variance divided by {gain.variance_ratio:.3g}{chosen}")
-    every = "the closed form itself" if found.method == "control" else "the same in every replication"
-    ratio = f"{found.variance_ratio:.3g}" if found.variance_ratio < float("inf") else f"infinity: {every}"
     with_controls = f" with {found.controls} controls" if found.controls else ""
     click.echo(f"{found.paths:,} paths, {found.hits:,} hits; {found.method}{with_controls}: {found.reason}")
     if until is None and found.paths < question.paths:
         click.echo(f"{question.paths - found.paths:,} paths more make no whole replication")
-    click.echo(f"variance of a plain path over that of one here: {ratio}")
-    if found.hits < 100:
+    click.echo(f"variance of a plain path over that of one here: {_ratio(found)}")
+    if found.hits < 100 and not (found.hits and math.isinf(found.variance_ratio)):
         click.echo("fewer than 100 hits: the interval cannot be trusted; allow more --paths", err=True)
     elif until is not None and number.upper - number.mean > target.half_width * number.mean:
         click.echo(f"the precision of {target.half_width:.3g} was not reached; allow more --paths", err=True)
+
+
+def _probability(found: ReducedEstimate) -> str:
+    """A probability with its interval; the bound that plain paths would give where no path says otherwise."""
+    from stresslab.measures.intervals import wilson
+
+    if found.hits in (0, found.paths):
+        lower, upper = (float(bound) for bound in wilson(found.hits, found.paths))
+        bound = f"below {100.0 * upper:.2g} %" if found.hits == 0 else f"above {100.0 * lower:.6g} %"
+        return f"{bound} (95 %, {found.hits:,} of as many plain paths)"
+    number = found.estimate
+    lower, upper = max(number.lower, 0.0), min(number.upper, 1.0)
+    return f"{100.0 * number.mean:.6g} %, 95 % [{100.0 * lower:.6g}, {100.0 * upper:.6g}]"
+
+
+def _loss(found: ReducedEstimate, currency: str) -> str:
+    if found.hits == 0:
+        return f"none on any of {found.paths:,} paths"
+    number = found.estimate
+    return f"{_amount(number.mean)} {currency}, 95 % [{_amount(max(number.lower, 0.0))}, {_amount(number.upper)}]"
+
+
+def _amount(value: float) -> str:
+    return f"{value:,.2f}" if value >= 1.0 else f"{value:.3g}"
+
+
+def _ratio(found: ReducedEstimate) -> str:
+    if math.isfinite(found.variance_ratio):
+        return f"{found.variance_ratio:.3g}"
+    if found.hits in (0, found.paths):
+        return "infinity: every path says the same"
+    return f"infinity: {'the closed form itself' if found.method == 'control' else 'the same in every replication'}"
