@@ -1,8 +1,6 @@
 """``python -m stresslab``: the command line."""
 
-import sys
-
-from stresslab.cli import main
+from stresslab.cli import process
 
 if __name__ == "__main__":
-    sys.exit(main())
+    process()
