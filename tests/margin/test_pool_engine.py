@@ -10,8 +10,9 @@ import pytest
 
 from stresslab.book.book import Book
 from stresslab.margin import pool_engine
+from stresslab.margin.liquidation_queue import PLACES
 from stresslab.margin.places import places_of
-from stresslab.margin.problem import build_problem
+from stresslab.margin.problem import NOBODY, build_problem
 from stresslab.market.process import MarketStep, correlation_factor
 from tests.oracles.scenarios import configuration, pack, position
 
@@ -35,8 +36,9 @@ class Run:
         self.steps, self.paths = 0, paths
 
     def step(self, btc, eth=1.0, *, deviation=(0.0, 0.0), correlation=0.0, draw=CERTAIN, pool_draw=CERTAIN):
-        """Move both prices to a ratio of today's."""
-        end = jnp.broadcast_to(jnp.asarray(np.log([[btc], [eth]]), jnp.float32), (2, self.paths))
+        """Move both prices to a ratio of today's, one for all paths or one each."""
+        ends = np.broadcast_arrays(btc, eth, np.ones(self.paths))[:2]
+        end = jnp.asarray(np.log(ends), jnp.float32)
         factor = correlation_factor(np.array([[1.0, correlation], [correlation, 1.0]]))
         market = MarketStep(
             self.log_price, end, jnp.array(deviation, jnp.float32)[:, None], jnp.asarray(factor, jnp.float32)
@@ -229,6 +231,34 @@ def test_two_stakes_on_one_pool_part_where_the_money_does():
     assert outcome["required_collateral"].shape == (1, 1)
     assert outcome["required_collateral"][0, 0] == pytest.approx(12.94, abs=1e-4)
     assert run.ratios().tolist() == pytest.approx([1.0, 18.0 / 0.94], rel=1e-5)
+
+
+def test_a_whole_block_of_liquidations_in_one_step_finds_places():
+    # Four times as many as may wait; a third of the paths lose their other stake a step later.
+    paths = 1024
+    assert paths >= 4 * PLACES
+    run = Run(
+        (LONG, ETH),
+        configuration("a", ("x", [0, 1], 10.0)),
+        configuration("b", ("x", [0, 1], 30.0)),
+        paths=paths,
+        bridge="none",
+        venue=pack(fee_rate=0.001),
+    )
+    grid = (np.arange(paths) + 0.5) / paths
+    shuffled = np.random.default_rng(3).permutation(grid)
+    third = np.arange(paths) % 3 == 0
+    first, second = (0.88 - 0.04 * grid, 0.97 + 0.02 * shuffled), (np.where(third, 0.6 + 0.1 * shuffled, 1.2), 1.0)
+    outcome = run.step(*first).step(*second).outcome()
+    np.testing.assert_array_equal(outcome["liquidation_step"], [np.ones(paths), np.where(third, 2, 3)])
+    for stake, money, (btc, eth), hit in ((0, 10.0, first, np.ones(paths, bool)), (1, 30.0, second, third)):
+        left = money + 100.0 * (btc + eth - 2.0) - 0.1 * (btc + eth)
+        np.testing.assert_allclose(outcome["insurance_draw"][stake, hit], np.maximum(-left, 0.0)[hit], atol=2e-5)
+        np.testing.assert_allclose(outcome["profit"][stake, hit], np.maximum(left, 0.0)[hit] - money, atol=2e-5)
+        # BTC lost more than ETH everywhere.
+        assert np.all(outcome["driver"][stake, hit] == 0)
+    np.testing.assert_allclose(outcome["profit"][1, ~third], 20.0, atol=1e-4)
+    assert np.all(outcome["driver"][1, ~third] == NOBODY)
 
 
 def test_a_path_without_a_number_is_marked():
