@@ -60,7 +60,7 @@ class Shape:
     """What is compiled.
 
     `policies` says for each configuration, by the name of its partition, what acts there: a letter is a kind of policy,
-    see `POLICIES`; capital where the desk takes time to answer.
+    see `POLICIES`; capital where the desk takes time to answer. `order_latency` says whether stops take time to fill.
     """
 
     policies: Mapping[str, str]
@@ -73,6 +73,7 @@ class Shape:
     backstop: bool = False
     auto_deleveraging: bool = False
     rules: bool = False
+    order_latency: bool = True
 
 
 SHAPES = {
@@ -92,6 +93,7 @@ SHAPES = {
         procedure="tiers",
         reduction=Reduction(1.0, 1, 0.0, "together"),
         rules=True,
+        order_latency=False,
     ),
     "jumps": Shape(
         {"mixed": "spTDwroa"},
@@ -206,6 +208,7 @@ def random_account(name: str, number: int, paths: int) -> Scenario:
         policies = tuple(
             POLICIES[letter.lower()](draw, wallet, _answer(draw) if letter.isupper() else None) for letter in letters
         )
+        policies = tuple(_with_latency(each, shape) for each in policies)
         if name == "whole":
             policies = tuple(
                 replace(each, aim="required_collateral") if isinstance(each, Reallocation) else each
@@ -241,6 +244,15 @@ def random_account(name: str, number: int, paths: int) -> Scenario:
     if shape.auto_deleveraging:
         changes["auto_deleveraging"] = AutoDeleveraging(draw.uniform(0.1, 0.4), draw.uniform(0.03, 0.06))
     return replace(question, **changes)
+
+
+def _with_latency(policy: Policy, shape: Shape) -> Policy:
+    """Stops that fill at once, or one step later at least; targets take their time where stops do."""
+    if isinstance(policy, TakeProfit) and not shape.order_latency:
+        return replace(policy, latency=0.0)
+    if isinstance(policy, StopLoss):
+        return replace(policy, latency=max(policy.latency, 0.5 * STEP) if shape.order_latency else 0.0)
+    return policy
 
 
 def _funding(draw: random.Random) -> FundingSpecification:
