@@ -4,40 +4,51 @@ from __future__ import annotations
 
 import math
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from stresslab.commands.estimate import _loss, _probability, _ratio, command
 from stresslab.estimation.reduced import ReducedEstimate
 from stresslab.measures.replications import ReplicatedMean
-
-SCENARIO = str(Path(__file__).parents[2] / "scenarios" / "regimes.toml")
-
-
-def printed(*options):
-    return CliRunner().invoke(command, [SCENARIO, "--paths", "32768", *options])
+from tests.scenario.files import edited
 
 
-def test_the_pilot_tells_what_each_method_gained():
-    told = printed("--seed", "5")
+@pytest.fixture(scope="module")
+def printed(tmp_path_factory):
+    """What the command prints on a month of calm and stress by half days."""
+    place = tmp_path_factory.mktemp("estimate") / "scenarios"
+    shutil.copytree(Path(__file__).parents[2] / "scenarios", place)
+    scenario = place / "regimes.toml"
+    scenario.write_text(edited(scenario.read_text(), ('step = "1h"', 'step = "12h"')))
+
+    def ask(*options, paths=32_768):
+        return CliRunner().invoke(command, [str(scenario), "--seed", "5", "--paths", str(paths), *options])
+
+    return ask
+
+
+def test_the_pilot_tells_what_each_method_gained(printed):
+    told = printed()
     assert told.exit_code == 0
     methods = re.findall(r"^pilot, (\w+): variance divided by [\d.e+-]+", told.output, re.M)
     assert methods == ["control", "antithetic", "sobol"]
     # Without a pilot nothing is told of one.
-    assert "pilot" not in printed("--seed", "5", "--variance-reduction", "antithetic").output
+    assert "pilot" not in printed("--variance-reduction", "antithetic").output
 
 
-def test_what_a_method_cannot_do_is_a_fault_of_the_input():
-    told = CliRunner().invoke(command, [SCENARIO, "--paths", "8192", "--variance-reduction", "sobol"])
+def test_what_a_method_cannot_do_is_a_fault_of_the_input(printed):
+    told = printed("--variance-reduction", "sobol", paths=8192)
     assert told.exit_code == 2
     assert "32,768 paths at least" in told.output
     assert "Traceback" not in told.output
 
 
-def test_what_no_path_shows_has_a_bound_and_no_bare_zero():
-    told = printed("--seed", "5", "--of", "all_cross", "--variance-reduction", "none")
+def test_what_no_path_shows_has_a_bound_and_no_bare_zero(printed):
+    told = printed("--of", "all_cross", "--variance-reduction", "none")
     assert re.search(r": [\d.]+ %, 95 % \[[\d.]+, [\d.]+\]$", told.output, re.M)
     nothing = ReplicatedMean(0.0, 0.0, 0.0, 0.0, (0.0,) * 32)
     unseen = ReducedEstimate(nothing, "none", "as asked for", 32_768, 0, math.inf, 0)
