@@ -261,12 +261,13 @@ def _perform(task: _Task) -> Finished:
             else executor_named(task.executor),
         }
         if len(scenarios) == 1:
-            _, seconds = run_to_folder(scenarios[0], place, **options)
+            results, seconds = run_to_folder(scenarios[0], place, **options)
+            rows: tuple[AccountRow, ...] = (account_row(job.name, results),)
         else:
             _, seconds = run_models_to_folder(scenarios, place, **options)
+            rows = tuple(account_row(job.name, load(place / name)) for name in names)
         if shelf is not None:
             keep(place, shelf)
-        rows = tuple(account_row(job.name, load(place / name)) for name in names)
     except InputError as error:
         return Finished(job, "failed", faults=tuple(str(fault) for fault in error.faults))
     except (OutputFolderError, ArchiveError, ClusterError, MemoryError) as error:
