@@ -7,7 +7,6 @@ is full and at the end.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -19,7 +18,7 @@ from stresslab.margin.places import Places
 from stresslab.margin.problem import NOBODY, PoolParameters
 
 PLACES = 256
-"""Paths that wait at most, chosen by measurement."""
+"""Liquidations that wait at most, chosen by measurement; another number moves the last digits of what they leave."""
 _TAKEN_AT_ONCE = 32
 
 
@@ -37,7 +36,8 @@ class Queue(NamedTuple):
     log_price : jax.Array
         Log of price over start price of each leg at the liquidation, [leg, place].
     at_end : jax.Array
-        Whether that is the end of a step, beyond the liquidation price, [place].
+        Whether that is the end of a step, beyond the liquidation price, [place]; with a bridge for every pool alone it
+        makes a difference.
     settlement : jax.Array
         Equity left after the fee at liquidation, less the collateral where prices jump to it, [stake, path].
     driver : jax.Array
@@ -77,7 +77,7 @@ def empty_queue(legs: int, settlement: Array) -> Queue:
 def enqueue(
     places: Places, parameters: PoolParameters, queue: Queue, liquidated: Array, log_price: Array, *, at_end: bool
 ) -> Queue:
-    """Let the liquidations of a step wait; what does not find a place is waited for.
+    """Let the liquidations of a step wait; where the places do not suffice, those that wait are settled first.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def enqueue(
         Whether that is the end of the step and not the liquidation price.
     """
     paths = liquidated.shape[1]
-    some = min(_TAKEN_AT_ONCE, paths)
+    some = min(_TAKEN_AT_ONCE, paths, PLACES)
     assets = _leg_assets(places)
 
     def take(state: tuple[Array, Queue]) -> tuple[Array, Queue]:
@@ -128,7 +128,15 @@ def enqueue(
 
 
 def settled(places: Places, parameters: PoolParameters, queue: Queue) -> Queue:
-    """The queue when nothing waits any more."""
+    """The queue when nothing waits any more.
+
+    Parameters
+    ----------
+    places, parameters : Places, PoolParameters
+        The problem.
+    queue : Queue
+        What waits, perhaps nothing.
+    """
     if not queue.settlement.shape[0]:
         return queue
     return _settled_from(places, parameters, queue, 1)
@@ -136,7 +144,10 @@ def settled(places: Places, parameters: PoolParameters, queue: Queue) -> Queue:
 
 def _settled_from(places: Places, parameters: PoolParameters, queue: Queue, length: int) -> Queue:
     """Settle what waits if it is at least so much."""
-    settle: Callable[[Queue], Queue] = lambda queue: _settle(places, parameters, queue)  # noqa: E731
+
+    def settle(queue: Queue) -> Queue:
+        return _settle(places, parameters, queue)
+
     # A loop that runs once or not at all: as a condition it would copy what it may change.
     done: Queue = lax.while_loop(lambda queue: queue.length >= length, settle, queue)
     return done

@@ -57,6 +57,43 @@ def test_a_gap_liquidates_at_the_price_it_reached(configurations, positions):
         assert result["required_collateral"][0, 0] == pytest.approx(required, abs=1e-4)
 
 
+def test_each_path_of_a_block_is_settled_where_it_was_liquidated():
+    # A pool of BTC and ETH with 20 and with 40. Five paths lose the first stake to a diffusion; a step later some pass
+    # that barrier inside the step and some in the gap at its end, and 50 % down the gap takes the second stake too. So
+    # a path waits twice in one step, and what waits is never a whole number of takes.
+    paths = 1024
+    grid = (np.arange(paths) + 0.5) / paths
+    early, kind = np.arange(paths) < 5, np.arange(paths) % 4
+    first = np.where(early, 0.7, 0.98)
+    inside = np.select([early, kind == 0, kind == 1], [0.7, 0.72 - 0.04 * grid, 0.95], 0.96)
+    end = np.select([early, kind == 3], [0.7, 0.97], np.where(kind == 2, 0.75, 0.5) - 0.04 * grid)
+    run = Run(
+        (LONG, ETH), configuration("a", ("x", [0, 1], 20.0)), configuration("b", ("x", [0, 1], 40.0)), paths=paths
+    )
+    still = jnp.zeros((2, 1), jnp.float32)
+    for before, after in ((first, first), (inside, end)):
+        ends, gap = (
+            jnp.asarray(np.stack([np.log(ratio), np.zeros(paths)]), jnp.float32) for ratio in (after, after / before)
+        )
+        market = MarketStep(run.log_price, ends, still, jnp.eye(2, dtype=jnp.float32), gap=gap)
+        pools, bridge = jnp.full((1, paths), CERTAIN, jnp.float32), jnp.full((2, paths), CERTAIN, jnp.float32)
+        run.account = pool_engine.step(run.places, run.parameters, run.account, market, bridge, pools)
+        run.log_price, run.steps = ends, run.steps + 1
+    outcome = run.outcome()
+
+    # Inside a step the requirement at the geometric middle is left, in a gap what the price at its end leaves.
+    met = 0.5 * (np.where(early, np.sqrt(0.7), np.sqrt(0.98 * inside)) + 1.0)
+    left = np.where(early | (kind == 0), met, 20.0 + 100.0 * (end - 1.0)), 40.0 + 100.0 * (end - 1.0)
+    hit = early | (kind != 3), ~early & (kind < 2)
+    steps = np.where(early, 1, np.where(hit[0], 2, 3)), np.where(hit[1], 2, 3)
+    for stake, money in enumerate((20.0, 40.0)):
+        np.testing.assert_array_equal(outcome["liquidation_step"][stake], steps[stake])
+        drawn = np.where(hit[stake], np.maximum(-left[stake], 0.0), 0.0)
+        kept = np.where(hit[stake], np.maximum(left[stake], 0.0) - money, 100.0 * (end - 1.0))
+        np.testing.assert_allclose(outcome["insurance_draw"][stake], drawn, atol=5e-5)
+        np.testing.assert_allclose(outcome["profit"][stake], kept, atol=5e-5)
+
+
 @pytest.mark.parametrize(("configurations", "positions"), [((ISOLATED,), (LONG,)), ((CROSS,), (LONG, ETH))])
 def test_before_a_gap_the_barrier_is_met_inside_the_step(configurations, positions):
     # To 0.7 by diffusion, and then a jump back to today's price: liquidated at the barrier, nothing missing.
