@@ -228,7 +228,7 @@ class Legs:
 
     def member_factors(self, factor: Array) -> tuple[Array, ...]:
         """What `variance` needs of the correlation's factor, [asset, asset]; the same in every step."""
-        return member_factors(self.classes, self._market_assets(), factor)
+        return member_factors(self.classes, self.market_assets(), factor)
 
     def variance(self, exposure: Array, market: MarketStep, factors: tuple[Array, ...] | None = None) -> Array:
         """Variance of each pool's surplus over the step, w' S w, [pool, path] (METHODS M19).
@@ -242,7 +242,7 @@ class Legs:
         factors : tuple of jax.Array, optional
             Of `member_factors`, where they were worked out before the first step.
         """
-        assets = self._market_assets()
+        assets = self.market_assets()
         scaled = exposure * rows_of(market.deviation, assets)
         own = self.member_factors(market.factor) if factors is None else factors
         # Pools with all legs, or with more than any class has, come first.
@@ -254,7 +254,7 @@ class Legs:
             result = (1.0 - market.common) * result + market.common * self.pooled(scaled) ** 2
         return result
 
-    def _market_assets(self) -> Rows:
+    def market_assets(self) -> Rows:
         """Asset of each leg on the market's axis."""
         if self.assets is None or self.asset_of_leg is None:
             return self.asset_of_leg if self.assets is None else self.assets

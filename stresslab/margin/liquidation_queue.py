@@ -94,7 +94,7 @@ def enqueue(
     """
     paths = liquidated.shape[1]
     some = min(_TAKEN_AT_ONCE, paths, PLACES)
-    assets = _leg_assets(places)
+    assets = Legs(places, parameters).market_assets()
 
     def take(state: tuple[Array, Queue]) -> tuple[Array, Queue]:
         waiting, queue = state
@@ -188,9 +188,3 @@ def _settle(places: Places, parameters: PoolParameters, queue: Queue) -> Queue:
 
     settlement, driver = lax.fori_loop(0, queue.length, put, (queue.settlement, queue.driver))
     return queue._replace(length=jnp.int32(0), settlement=settlement, driver=driver)
-
-
-def _leg_assets(places: Places) -> Array | None:
-    if places.leg_asset is None or places.asset_of_leg is None:
-        return places.asset_of_leg if places.leg_asset is None else places.leg_asset
-    return rows_of(places.leg_asset, places.asset_of_leg)
